@@ -1,0 +1,238 @@
+import type { Key } from '../random.ts'
+import type { Storage } from '../tensor/storage.ts'
+import type { Counter } from './counter.ts'
+
+/** Numbers on the host, row-major: f64 from `reference`, f32 from the others. */
+export type HostData = Float32Array | Float64Array
+
+/**
+ * Where tensors live and kernels run. Dispatch is synchronous and ordered; only `read` may be asynchronous.
+ * An engine never reads shapes: `src/kernel` checks them, allocates outputs and counts, then calls the engine with plain sizes.
+ * Kernels write every element of `out`; no input aliases an output unless the row says "in place".
+ */
+export interface Engine {
+  readonly name: string
+  /** The mode that really runs, for instance `wasm-simd` or gpu.js's `webasm`. */
+  readonly backend: string
+  /** Why this backend and not a faster one; empty when nothing fell back. */
+  readonly fallbackReason: string
+  readonly bytesPerElement: 4 | 8
+  readonly counter: Counter
+  /** Contents are unspecified until written. */
+  allocate(size: number): Storage
+  free(storage: Storage): void
+  write(storage: Storage, values: ArrayLike<number>): void
+  /** A copy of the first `size` numbers. */
+  read(storage: Storage, size: number): HostData | Promise<HostData>
+  readonly primitives: Primitives
+  /** Overrides of derived definitions, where they pay. Law K1 holds each to its derivation. */
+  readonly fused: Partial<Fused>
+}
+
+export type UnaryOp =
+  | 'negate'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'reciprocalSqrt'
+  | 'reciprocal'
+  | 'tanh'
+  | 'sigmoid'
+  | 'erf'
+  | 'relu'
+  | 'square'
+  | 'abs'
+  | 'sin'
+  | 'cos'
+  | 'step'
+export type BinaryOp = 'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'greaterEqual'
+export type ReduceOp = 'sum' | 'max'
+
+/**
+ * How two operands stretch over a result: `shape` has adjacent axes merged where possible; a stride of 0 repeats an operand.
+ * Strides are in elements. The common cases are rank 1 with strides 1 or 0, and rank 2 with one operand a repeated row or column.
+ */
+export interface Broadcast {
+  readonly shape: readonly number[]
+  readonly x: readonly number[]
+  readonly y: readonly number[]
+}
+
+export interface MatmulSizes {
+  /** Number of products. `xBatched`/`yBatched` false: that operand is shared by all. */
+  readonly batch: number
+  readonly xBatched: boolean
+  readonly yBatched: boolean
+  readonly rows: number
+  readonly inner: number
+  readonly columns: number
+  /** x is stored (inner, rows). */
+  readonly transposeX: boolean
+  /** y is stored (columns, inner). */
+  readonly transposeY: boolean
+}
+
+/** A tensor seen as (outer, length, inner) around one axis. */
+export interface AxisView {
+  readonly outer: number
+  readonly length: number
+  readonly inner: number
+}
+
+/** The closed set every engine implements; each primitive's adjoint is in the set. */
+export interface Primitives {
+  fill(out: Storage, value: number, size: number): void
+  copy(out: Storage, x: Storage, size: number): void
+  unary(op: UnaryOp, out: Storage, x: Storage, size: number): void
+  binary(op: BinaryOp, out: Storage, x: Storage, y: Storage, broadcast: Broadcast): void
+  /** (outer, length, inner) -> (outer, inner). */
+  reduce(op: ReduceOp, out: Storage, x: Storage, view: AxisView): void
+  /** Each output is one sum over `inner`, in ascending order whatever `rows`, `batch` and `columns` are (laws L1, L4 on wasm). */
+  matmul(out: Storage, x: Storage, y: Storage, sizes: MatmulSizes): void
+  /** out[i, :] = table[ids[i], :]; table is (rows, width). */
+  gather(out: Storage, table: Storage, ids: Int32Array, rows: number, width: number): void
+  /** out (rows, width) = 0, then out[ids[i], :] += x[i, :] in order of i. */
+  scatterAdd(out: Storage, x: Storage, ids: Int32Array, rows: number, width: number): void
+  /** out's axis i is x's axis order[i]; `shape` is x's. */
+  permute(out: Storage, x: Storage, shape: readonly number[], order: readonly number[]): void
+  /** out (outer, count, inner) = x[:, start : start + count, :]. */
+  slice(out: Storage, x: Storage, view: AxisView, start: number, count: number): void
+  /** out (outer, total, inner) = 0 but for x at [:, start : start + length, :]. */
+  pad(out: Storage, x: Storage, view: AxisView, start: number, total: number): void
+  /** In place: out[:, start : start + length, :] = x, where out is (outer, total, inner) and x is `view`. */
+  assign(out: Storage, x: Storage, view: AxisView, start: number, total: number): void
+  /** In place: out += x * scale. */
+  accumulate(out: Storage, x: Storage, scale: number, size: number): void
+  /** out[i] = the i-th uniform of the key, in [0, 1): the same bits on every engine (law R4). */
+  uniform(out: Storage, key: Key, size: number): void
+}
+
+export type Activation = 'relu' | 'gelu' | 'geluTanh' | 'silu' | 'tanh' | 'sigmoid'
+
+export interface Rows {
+  readonly rows: number
+  readonly columns: number
+}
+
+export interface RotarySizes {
+  readonly batch: number
+  readonly time: number
+  readonly heads: number
+  /** Half of a head's width: element i turns with element i + half (Hugging Face's "rotate half"). */
+  readonly half: number
+}
+
+export interface AttentionSizes {
+  readonly batch: number
+  readonly queries: number
+  /** Keys attended to; `keyCapacity` >= keys is the number of positions each batch row of key and value holds. */
+  readonly keys: number
+  readonly keyCapacity: number
+  readonly heads: number
+  readonly keyValueHeads: number
+  readonly headWidth: number
+  /** Query i sees keys 0 .. i + keys - queries. */
+  readonly causal: boolean
+  /** Scores are multiplied by it before the softmax. */
+  readonly scale: number
+}
+
+export interface CrossEntropySizes extends Rows {
+  readonly targets: Int32Array
+  /** Rows with this target contribute nothing. */
+  readonly ignoreIndex: number
+  readonly labelSmoothing: number
+}
+
+export interface AdamWNumbers {
+  readonly rate: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  readonly weightDecay: number
+  /** 1 - beta^t, for the bias corrections. */
+  readonly correction1: number
+  readonly correction2: number
+}
+
+/** Kernels with a derivation from primitives in `src/kernel`; an engine overrides those worth it. */
+export interface Fused {
+  /** x (rows, inner) times weight (inner, columns) or, transposed, (columns, inner), plus bias (columns). */
+  linear(out: Storage, x: Storage, weight: Storage, bias: Storage | null, sizes: MatmulSizes): void
+  softmax(out: Storage, x: Storage, size: Rows): void
+  softmaxPullback(dx: Storage, dy: Storage, y: Storage, size: Rows): void
+  activation(kind: Activation, out: Storage, x: Storage, size: number): void
+  activationPullback(kind: Activation, dx: Storage, dy: Storage, x: Storage, size: number): void
+  /** mean and reciprocal deviation: one number a row, kept for the pullback. */
+  layerNorm(
+    out: Storage,
+    mean: Storage,
+    deviation: Storage,
+    x: Storage,
+    weight: Storage | null,
+    bias: Storage | null,
+    epsilon: number,
+    size: Rows,
+  ): void
+  layerNormPullback(
+    dx: Storage,
+    dWeight: Storage | null,
+    dBias: Storage | null,
+    dy: Storage,
+    x: Storage,
+    weight: Storage | null,
+    mean: Storage,
+    deviation: Storage,
+    size: Rows,
+  ): void
+  rmsNorm(out: Storage, deviation: Storage, x: Storage, weight: Storage | null, epsilon: number, size: Rows): void
+  rmsNormPullback(
+    dx: Storage,
+    dWeight: Storage | null,
+    dy: Storage,
+    x: Storage,
+    weight: Storage | null,
+    deviation: Storage,
+    size: Rows,
+  ): void
+  /** x (batch, time, heads, 2 half); cosine and sine (time, half). `inverse` turns the other way: the pullback. */
+  rotary(out: Storage, x: Storage, cosine: Storage, sine: Storage, inverse: boolean, sizes: RotarySizes): void
+  /** query (batch, queries, heads * headWidth); key, value (batch, keyCapacity, keyValueHeads * headWidth); logSumExp (batch, heads, queries). */
+  attention(out: Storage, logSumExp: Storage, query: Storage, key: Storage, value: Storage, sizes: AttentionSizes): void
+  attentionPullback(
+    dQuery: Storage,
+    dKey: Storage,
+    dValue: Storage,
+    dOut: Storage,
+    query: Storage,
+    key: Storage,
+    value: Storage,
+    out: Storage,
+    logSumExp: Storage,
+    sizes: AttentionSizes,
+  ): void
+  /** losses and logSumExp: one number a row. */
+  crossEntropy(losses: Storage, logSumExp: Storage, logits: Storage, sizes: CrossEntropySizes): void
+  /** dLosses: one number a row. */
+  crossEntropyPullback(
+    dLogits: Storage,
+    dLosses: Storage,
+    logits: Storage,
+    logSumExp: Storage,
+    sizes: CrossEntropySizes,
+  ): void
+  /** out = x with each element zeroed with probability `rate`, the others divided by 1 - rate; the mask is the key's uniforms >= rate. */
+  dropout(out: Storage, x: Storage, key: Key, rate: number, size: number): void
+  /** out (1) = sum of x * y. */
+  dot(out: Storage, x: Storage, y: Storage, size: number): void
+  /** In place on both moments; update = -rate * (m / correction1 / (sqrt(v / correction2) + epsilon) + weightDecay * parameter). */
+  adamW(
+    update: Storage,
+    firstMoment: Storage,
+    secondMoment: Storage,
+    gradient: Storage,
+    parameter: Storage,
+    numbers: AdamWNumbers,
+    size: number,
+  ): void
+}
