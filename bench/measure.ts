@@ -1,0 +1,59 @@
+/** Medians, and measurements that alternate so that both sides see the same machine. */
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const [low, high] = [sorted[sorted.length % 2 ? middle : middle - 1], sorted[middle]]
+  if (low === undefined || high === undefined) throw new RangeError('the median of no numbers')
+  return (low + high) / 2
+}
+
+/** Milliseconds that `work` takes. */
+export const milliseconds = async (work: () => unknown): Promise<number> => {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+export interface Pairs {
+  readonly ours: readonly number[]
+  /** Empty without a peer. */
+  readonly theirs: readonly number[]
+}
+
+/** Measures A B A B …, `pairs` of them after `warmUp` pairs that do not count. Each side returns its own figure. */
+export const alternate = async (
+  pairs: number,
+  ours: () => number | Promise<number>,
+  theirs: (() => number | Promise<number>) | null,
+  warmUp = 1,
+): Promise<Pairs> => {
+  const measured: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
+  for (let i = -warmUp; i < pairs; i++) {
+    const a = await ours()
+    const b = theirs === null ? null : await theirs()
+    if (i < 0) continue
+    measured.ours.push(a)
+    if (b !== null) measured.theirs.push(b)
+  }
+  return measured
+}
+
+/** Throws unless both sides computed the same numbers, within `tolerance` of the greater magnitude (at least 1). */
+export const checkEqual = (
+  what: string,
+  ours: ArrayLike<number>,
+  theirs: ArrayLike<number>,
+  tolerance: number,
+): number => {
+  if (ours.length !== theirs.length)
+    throw new Error(`${what}: ours has ${ours.length} numbers, the peer ${theirs.length}`)
+  let worst = 0
+  for (let i = 0; i < ours.length; i++) {
+    const [a, b] = [ours[i] ?? Number.NaN, theirs[i] ?? Number.NaN]
+    const difference = Math.abs(a - b) / Math.max(1, Math.abs(a), Math.abs(b))
+    if (!(difference <= tolerance)) throw new Error(`${what}: number ${i} is ${a} here and ${b} in the peer`)
+    worst = Math.max(worst, difference)
+  }
+  return worst
+}

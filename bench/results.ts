@@ -1,0 +1,60 @@
+/** bench/results.json, merged by name, and bench/RESULTS.md, generated from it. Both are replaced whole, so a crash leaves the last ones. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Result } from './row.ts'
+
+const replace = (path: string, text: string) => {
+  const partial = `${path}.${process.pid}.partial`
+  writeFileSync(partial, text)
+  renameSync(partial, path)
+}
+
+export const readResults = (folder: string): Result[] => {
+  const path = join(folder, 'results.json')
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : []
+}
+
+export const record = (folder: string, result: Result): void => {
+  const rows = [...readResults(folder).filter(row => row.name !== result.name), result]
+  rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+  replace(join(folder, 'results.json'), `${JSON.stringify(rows, null, 2)}\n`)
+  replace(join(folder, 'RESULTS.md'), markdown(rows))
+}
+
+/** Four significant digits, without an exponent. */
+export const figure = (value: number): string =>
+  Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
+
+export const markdown = (rows: readonly Result[]): string => {
+  const machines = [...new Set(rows.map(row => row.machine))]
+  const mark = (row: Result) => (machines.length > 1 ? ` [${machines.indexOf(row.machine) + 1}]` : '')
+  const table = rows.map(row =>
+    [
+      `\`${row.name}\`${mark(row)}`,
+      row.title,
+      `${figure(row.value)} ${row.unit}`,
+      row.peerValue === null ? `${row.peer}: absent` : `${row.peer}: ${figure(row.peerValue)} ${row.unit}`,
+      row.ratio === null ? '' : `${row.ratio.toFixed(2)}x`,
+      `${row.target}: ${row.reached ? 'reached' : 'not reached'}`,
+      row.threads,
+      row.runs,
+      `${row.commit}, ${row.date.slice(0, 10)}`,
+    ].join(' | '),
+  )
+  return [
+    '# Results',
+    '',
+    'Generated from `results.json` by the runs that measured it; do not edit. A ratio above 1 means fluxion is better.',
+    '',
+    '| row | what | fluxion | peer | ratio | to reach | threads | runs | commit, date |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...table.map(line => `| ${line} |`),
+    '',
+    'Each row again:',
+    '',
+    ...rows.map(row => `- \`${row.command}\`${row.note === '' ? '' : `: ${row.note}`}`),
+    '',
+    ...machines.map((one, i) => `${machines.length > 1 ? `[${i + 1}] ` : 'Machine: '}${one}.`),
+    '',
+  ].join('\n')
+}

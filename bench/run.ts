@@ -1,0 +1,157 @@
+/**
+ * `npm run bench -- [--only NAME[,NAME…]] [--json] [--pairs N] [--remeasure-peers] [--list]`: measures each row of `rows/` beside its peer
+ * and records it in results.json and RESULTS.md. Installs the peers' packages on first use.
+ */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import v8 from 'node:v8'
+import { commit, machine } from './machine.ts'
+import { type Peer, startPeer } from './peer.ts'
+import { figure, record } from './results.ts'
+import { Absent, type Measured, type Result, type Row, reached, type Tools } from './row.ts'
+
+// Node 20 hides relaxed SIMD behind a flag that counts only before the first compilation.
+if (Number(process.versions.node.split('.')[0]) < 22) v8.setFlagsFromString('--experimental-wasm-relaxed-simd')
+
+const bench = dirname(fileURLToPath(import.meta.url))
+const root = dirname(bench)
+const cache = join(bench, '.cache')
+const shared = process.env.FLUXION_SHARED ?? join(root, '..', 'shared')
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+const options = (() => {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        json: { type: 'boolean', default: false },
+        pairs: { type: 'string', default: '7' },
+        'remeasure-peers': { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    say(`bench: ${error instanceof Error ? error.message : error}`)
+    process.exit(2)
+  }
+})()
+
+const rowFiles = readdirSync(join(bench, 'rows')).filter(file => /\.(ts|mjs)$/.test(file))
+const names = rowFiles.map(file => basename(file, extname(file)))
+const only = options.only.flatMap(text => text.split(','))
+const unknown = only.filter(name => !names.includes(name))
+const pairs = Number(options.pairs)
+if (unknown.length > 0) {
+  say(`bench: no row ${unknown.join(', ')}; rows are ${names.join(', ')}`)
+  process.exit(2)
+}
+if (!Number.isInteger(pairs) || pairs < 5) {
+  say(`bench: --pairs takes a whole number of at least 5, found ${options.pairs}`)
+  process.exit(2)
+}
+
+const isRow = (value: unknown): value is Row =>
+  typeof value === 'object' && value !== null && 'name' in value && 'run' in value && typeof value.run === 'function'
+
+const load = async (file: string): Promise<Row> => {
+  const { row } = await import(pathToFileURL(join(bench, 'rows', file)).href)
+  if (!isRow(row)) throw new TypeError(`rows/${file} exports no row`)
+  return row
+}
+
+const installPeers = () => {
+  const installed = join(bench, 'node_modules', '.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(bench, 'package-lock.json')).mtimeMs) return
+  say('bench: installing the peers in bench/node_modules (npm ci, once)')
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: bench, stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+const measure = async (row: Row): Promise<Measured> => {
+  const started: Peer[] = []
+  const start = async (command: string, args: string[]) => {
+    const peer = await startPeer(command, args, { ...process.env, OMP_NUM_THREADS: '1' })
+    started.push(peer)
+    return peer
+  }
+  const tools: Tools = {
+    pairs,
+    remeasurePeers: options['remeasure-peers'],
+    cache,
+    shared: path => {
+      const file = join(shared, path)
+      if (!existsSync(file)) throw new Absent(`${path} is absent (set FLUXION_SHARED)`)
+      return file
+    },
+    python: script => start(process.env.FLUXION_PYTHON ?? '/usr/bin/python3', ['-u', join(bench, 'peers', script)]),
+    node: script => start(process.execPath, [join(bench, 'peers', script)]),
+    say,
+  }
+  try {
+    return await row.run(tools)
+  } finally {
+    for (const peer of started) peer.stop()
+  }
+}
+
+const print = (result: Result) => {
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(result)}\n`)
+    return
+  }
+  const theirs =
+    result.peerValue === null ? `${result.peer} absent` : `${result.peer} ${figure(result.peerValue)} ${result.unit}`
+  const ratio = result.ratio === null ? '' : `, ratio ${result.ratio.toFixed(2)}`
+  const target = `${result.target} ${result.reached ? 'reached' : 'NOT reached'}`
+  process.stdout.write(`${result.name}: ${figure(result.value)} ${result.unit}; ${theirs}${ratio}; ${target}\n`)
+  if (result.note !== '') process.stdout.write(`  ${result.note}\n`)
+}
+
+const runRow = async (file: string) => {
+  const row = await load(file)
+  say(`bench: ${row.name}`)
+  const { note = '', details = {}, ...measured } = await measure(row)
+  const flags = options['remeasure-peers'] ? ' --remeasure-peers' : ''
+  const { name, title, unit, target, peer } = row
+  const result: Result = {
+    name,
+    value: measured.value,
+    unit,
+    target,
+    peer,
+    peerValue: measured.peerValue,
+    ratio: measured.ratio,
+    threads: measured.threads,
+    runs: measured.runs,
+    command: `npm run bench -- --only ${name}${flags}`,
+    commit: commit(root),
+    date: new Date().toISOString(),
+    reached: reached(target, measured.value, measured.ratio),
+    title,
+    machine: machine(),
+    note,
+    details,
+  }
+  record(bench, result)
+  print(result)
+}
+
+if (options.list) {
+  for (const name of names) process.stdout.write(`${name}\n`)
+} else {
+  installPeers()
+  mkdirSync(cache, { recursive: true })
+  for (const [i, file] of rowFiles.entries()) {
+    const name = names[i] ?? file
+    if (only.length > 0 && !only.includes(name)) continue
+    try {
+      await runRow(file)
+    } catch (error) {
+      const absent = error instanceof Absent
+      say(`bench: ${name} ${absent ? 'passed over' : 'failed'}: ${error instanceof Error ? error.message : error}`)
+      if (!absent) process.exitCode = 1
+    }
+  }
+}
