@@ -1,0 +1,73 @@
+import { Storage } from '../../tensor/storage.ts'
+import { countAllocation, counter, countFree } from '../counter.ts'
+import type { Engine, Fused, Primitives } from '../engine.ts'
+
+const BYTES = 4
+
+class ShapeStorage extends Storage {}
+
+const nothing = (): void => {}
+
+const primitives: Primitives = {
+  fill: nothing,
+  copy: nothing,
+  unary: nothing,
+  binary: nothing,
+  reduce: nothing,
+  matmul: nothing,
+  gather: nothing,
+  scatterAdd: nothing,
+  permute: nothing,
+  slice: nothing,
+  pad: nothing,
+  assign: nothing,
+  accumulate: nothing,
+  uniform: nothing,
+}
+
+const fused: Fused = {
+  linear: nothing,
+  softmax: nothing,
+  softmaxPullback: nothing,
+  activation: nothing,
+  activationPullback: nothing,
+  layerNorm: nothing,
+  layerNormPullback: nothing,
+  rmsNorm: nothing,
+  rmsNormPullback: nothing,
+  rotary: nothing,
+  attention: nothing,
+  attentionPullback: nothing,
+  crossEntropy: nothing,
+  crossEntropyPullback: nothing,
+  dropout: nothing,
+  dot: nothing,
+  adamW: nothing,
+}
+
+/**
+ * Computes nothing: running a model on it checks the shapes, declares the parameters and counts FLOPs, bytes and peak memory, since the
+ * kernels' public functions count before they reach an engine. It overrides every fused kernel, as the fast engines do.
+ */
+export const shapeEngine = (): Engine => {
+  const count = counter()
+  const engine: Engine = {
+    name: 'shape',
+    backend: 'none',
+    fallbackReason: '',
+    bytesPerElement: BYTES,
+    counter: count,
+    primitives,
+    fused,
+    allocate: size => {
+      countAllocation(count, size * BYTES)
+      return new ShapeStorage(engine, size)
+    },
+    free: storage => countFree(count, storage.size * BYTES),
+    write: nothing,
+    read: () => {
+      throw new TypeError('the shape engine computes no values')
+    },
+  }
+  return engine
+}
