@@ -72,7 +72,7 @@ const installPeers = () => {
 const measure = async (row: Row): Promise<Measured> => {
   const started: Peer[] = []
   const start = async (command: string, args: string[]) => {
-    const peer = await startPeer(command, args, { ...process.env, OMP_NUM_THREADS: '1' })
+    const peer = await startPeer(command, args, { ...process.env, OMP_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1' })
     started.push(peer)
     return peer
   }
