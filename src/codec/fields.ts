@@ -63,6 +63,22 @@ export const nullable = <A, O>(codec: t.Type<A, O, unknown>): t.Type<A | null, O
     value => (value === null ? null : codec.encode(value)),
   )
 
+/** Fills in what one field's default takes from the others; `complete` says what a complete value is. */
+export const completed = <A, B extends A, O>(
+  codec: t.Type<A, O, unknown>,
+  complete: (value: A) => value is B,
+  fill: (value: A) => B,
+): t.Type<B, O, unknown> =>
+  new t.Type<B, O, unknown>(
+    codec.name,
+    (value): value is B => codec.is(value) && complete(value),
+    (input, context) => {
+      const decoded = codec.validate(input, context)
+      return E.isLeft(decoded) ? decoded : t.success(fill(decoded.right))
+    },
+    codec.encode,
+  )
+
 /** A list; a single value reads as a list of one. */
 export const oneOrMore = <A>(codec: t.Type<A, A, unknown>): t.Type<readonly A[], readonly A[], unknown> => {
   const list: t.Type<readonly A[], readonly A[], unknown> = t.readonlyArray(codec)

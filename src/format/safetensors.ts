@@ -84,7 +84,9 @@ export const readSafetensors = (bytes: Uint8Array, where: string): E.Either<Inpu
         ? E.right(null)
         : wrong(where, `header: expected each key once, found ${JSON.stringify(twice)} twice`)
     }),
-    E.bind('metadata', ({ header }) => decode(Metadata, header.has(METADATA) ? header.get(METADATA) : {}, `${where}: ${METADATA}`)),
+    E.bind('metadata', ({ header }) =>
+      decode(Metadata, header.has(METADATA) ? header.get(METADATA) : {}, `${where}: ${METADATA}`),
+    ),
     E.chain(({ parts: [, data], header, metadata }) =>
       pipe(
         tensorsOf(header, data, where),
