@@ -1,0 +1,13 @@
+/** Generic reactive plumbing: the two ways to drive a machine, and the doors to and from other kinds of stream. */
+export { type Batches, batches } from './batches.ts'
+export { closed, type Trainer } from './closed.ts'
+export type { Pace } from './drive.ts'
+export { type Emission, type Feedback, feedback } from './feedback.ts'
+export { gradients } from './gradients.ts'
+export { type Bound, iterate, OverflowError, type Policy, type Source } from './iterate.ts'
+export { lift } from './lift.ts'
+export { type Keep, loop } from './loop.ts'
+export { type MacrotaskScheduler, macrotasks } from './macrotask.ts'
+export { type Progress, type ProgressOptions, progress } from './progress.ts'
+export { type ReadableOptions, toReadableStream } from './readable.ts'
+export { type Tapped, type Taps, taps } from './taps.ts'

@@ -1,0 +1,154 @@
+import { Region, tensorsOf } from '../src/tensor/scope.ts'
+import type { Tensor } from '../src/tensor/tensor.ts'
+
+/** The tensors of one step's output, and the work done downstream while it is delivered. */
+export interface Lease {
+  readonly region: Region
+  /** Tensors that the state holds too: should the state drop them first, they still live as long as the emission. */
+  readonly lent: Set<Tensor>
+}
+
+/**
+ * Who frees what in a driver (design, section 5): a machine's state until teardown, an emission until the `keep`-th later one was
+ * delivered. Law S15: after `close`, nothing made under it is left.
+ *
+ * Only tensors made under the driver are its own: a parameter made elsewhere is never freed, and a machine that keeps an input
+ * tensor in its state must `share()` it, because the input belongs to whoever emitted it.
+ */
+export class Owner {
+  readonly #keep: number
+  readonly #state = new Region()
+  /** Oldest first. */
+  #leases: Lease[] = []
+  #busy = 0
+  #closed = false
+
+  constructor(keep: number) {
+    this.#keep = keep
+  }
+
+  /** Makes a state: its tensors live until a step drops them. */
+  own<S>(init: () => S): S {
+    return this.#guard(() => {
+      const region = new Region()
+      try {
+        const state = region.run(init)
+        region.release(tensorsOf(state), this.#state)
+        return state
+      } finally {
+        region.close()
+      }
+    })
+  }
+
+  /**
+   * Runs a step, then frees all that neither the new state nor the output holds. `inputs` owns what the step was fed, so that a
+   * state may keep an input. After a throw only `close` is left to do.
+   */
+  step<S, B>(run: () => readonly [B, S], inputs: Owner = this): readonly [output: B, state: S, lease: Lease] {
+    return this.#guard(() => {
+      const lease = this.#open()
+      const [output, state] = lease.region.run(run)
+      if (lease.region.owns.size > 0 || this.#state.owns.size > 0) this.#settle(lease, output, state, inputs)
+      return [output, state, lease]
+    })
+  }
+
+  /** More work on an emission before it is delivered; then only the tensors of `kept(result)` stay. */
+  extend<T>({ region }: Lease, work: () => T, kept: (result: T) => unknown): T {
+    return this.#guard(() => {
+      const result = region.run(work)
+      if (region.owns.size > 0) {
+        const keep = tensorsOf(kept(result))
+        for (const tensor of region.owns) if (!keep.has(tensor)) free(tensor, region)
+      }
+      return result
+    })
+  }
+
+  /** What downstream makes synchronously belongs to the emission; then those older than `keep` are freed. */
+  deliver(lease: Lease, send: () => void): void {
+    this.#guard(() => {
+      try {
+        lease.region.run(send)
+      } finally {
+        const index = this.#leases.indexOf(lease)
+        // A delivery inside this one may have freed it already: then what downstream made since has no other owner.
+        if (index < 0) lease.region.close()
+        else for (const old of this.#leases.splice(0, Math.max(0, index + 1 - this.#keep))) old.region.close()
+      }
+    })
+  }
+
+  /** Completion lets downstream flush (`bufferCount`, `reduce`), which may compute: that is owned as well. */
+  finish(send: () => void): void {
+    this.#guard(() => this.#open().region.run(send))
+  }
+
+  /** Frees an emission that nobody will get. */
+  discard(lease: Lease): void {
+    const index = this.#leases.indexOf(lease)
+    if (index >= 0) this.#leases.splice(index, 1)
+    lease.region.close()
+  }
+
+  /** Frees everything, at once or when the step or delivery in progress has returned. */
+  close(): void {
+    this.#closed = true
+    if (this.#busy > 0) return
+    for (const { region } of this.#leases) region.close()
+    this.#leases = []
+    this.#state.close()
+  }
+
+  #open(): Lease {
+    const lease: Lease = { region: new Region(), lent: new Set() }
+    this.#leases.push(lease)
+    return lease
+  }
+
+  #settle({ region, lent }: Lease, output: unknown, state: unknown, inputs: Owner): void {
+    const kept = tensorsOf(state)
+    const out = tensorsOf(output)
+    region.release(kept, this.#state)
+    for (const tensor of kept) {
+      if (!this.#state.owns.has(tensor)) inputs.#reclaim(tensor, this.#state)
+      if (out.has(tensor)) lent.add(tensor)
+    }
+    for (const tensor of this.#state.owns) {
+      if (kept.has(tensor)) continue
+      const holder = out.has(tensor) ? region : this.#leases.find(e => e.lent.has(tensor))?.region
+      if (holder && tensor.live) move(tensor, this.#state, holder)
+      else free(tensor, this.#state)
+    }
+    for (const tensor of region.owns) if (!out.has(tensor)) free(tensor, region)
+  }
+
+  /** A state took over a tensor that an emission owns. */
+  #reclaim(tensor: Tensor, to: Region): void {
+    for (const { region, lent } of this.#leases)
+      if (region.owns.has(tensor)) {
+        move(tensor, region, to)
+        lent.add(tensor)
+      }
+  }
+
+  #guard<T>(work: () => T): T {
+    this.#busy++
+    try {
+      return work()
+    } finally {
+      if (--this.#busy === 0 && this.#closed) this.close()
+    }
+  }
+}
+
+const move = (tensor: Tensor, from: Region, to: Region): void => {
+  from.owns.delete(tensor)
+  to.owns.add(tensor)
+}
+
+const free = (tensor: Tensor, from: Region): void => {
+  from.owns.delete(tensor)
+  tensor.release()
+}
