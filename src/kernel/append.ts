@@ -1,5 +1,5 @@
 import { ShapeError } from '../errors.ts'
-import { empty, type Tensor } from '../tensor/tensor.ts'
+import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape, replaceAt, viewOf } from './axis.ts'
 import { launch } from './launch.ts'
 
@@ -7,14 +7,14 @@ import { launch } from './launch.ts'
  * Writes `rows` (batch, count, width) at positions `offset` … of a cache (batch, capacity, width) and returns the cache; the argument is consumed.
  * In place when nobody else owns the storage, or nobody wrote past `offset`; otherwise into a copy, so forks never see each other (law L5).
  */
-export const append = <C extends Tensor>(cache: C, rows: Tensor, offset: number): Tensor => {
+export const append = <A extends Axes>(cache: Tensor, rows: Tensor<A>, offset: number): Tensor<A> => {
   const view = viewOf(rows, 1)
   const capacity = cache.shape[1] ?? 0
   expectShape('append', replaceAt(rows.shape, 1, 0), replaceAt(cache.shape, 1, 0))
   if (offset + view.length > capacity)
     throw new ShapeError(`position ${offset + view.length} is past the cache's ${capacity}`)
   const { engine, storage } = cache
-  const next = storage.owners === 1 || storage.written <= offset ? cache.share() : copyOf(cache)
+  const next = storage.owners === 1 || storage.written <= offset ? cache.share<A>() : copyOf<A>(cache)
   cache.release()
   launch(engine, 0, rows, rows)
   engine.primitives.assign(next.storage, rows.storage, view, offset, capacity)
@@ -22,8 +22,8 @@ export const append = <C extends Tensor>(cache: C, rows: Tensor, offset: number)
   return next
 }
 
-const copyOf = (cache: Tensor): Tensor => {
-  const copy = empty(cache.engine, cache.shape)
+const copyOf = <A extends Axes>(cache: Tensor): Tensor<A> => {
+  const copy = empty<A>(cache.engine, cache.shape)
   cache.engine.primitives.copy(copy.storage, cache.storage, cache.size)
   cache.engine.counter.copiedBytes += cache.size * cache.engine.bytesPerElement
   return copy

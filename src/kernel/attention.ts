@@ -91,27 +91,27 @@ export const attention = <A extends Axes>(
   return { value: out, logSumExp }
 }
 
-export interface AttentionGradients<A extends Axes> {
-  readonly dQuery: Tensor<A>
-  readonly dKey: Tensor
-  readonly dValue: Tensor
+export interface AttentionGradients<Q extends Axes, K extends Axes, V extends Axes> {
+  readonly dQuery: Tensor<Q>
+  readonly dKey: Tensor<K>
+  readonly dValue: Tensor<V>
 }
 
 /** dV = Pᵀ dO; dS = P (dO Vᵀ - Σ dO O); dQ = scale · dS K; dK = scale · dSᵀ Q. Gradients past `keys` are zero. */
-export const attentionPullback = <A extends Axes>(
-  dOut: Tensor<A>,
-  query: Tensor<A>,
-  key: Tensor,
-  value: Tensor,
-  { value: out, logSumExp }: Attended<A>,
+export const attentionPullback = <Q extends Axes, K extends Axes, V extends Axes>(
+  dOut: Tensor<Q>,
+  query: Tensor<Q>,
+  key: Tensor<K>,
+  value: Tensor<V>,
+  { value: out, logSumExp }: Attended<Q>,
   options: AttentionOptions,
-): AttentionGradients<A> => {
+): AttentionGradients<Q, K, V> => {
   const sizes = attentionSizes(query, key, value, options)
   const override = query.engine.fused.attentionPullback
   if (override === undefined) return derivedPullback(dOut, query, key, value, sizes)
-  const dQuery = empty<A>(query.engine, query.shape)
-  const dKey = empty(query.engine, key.shape)
-  const dValue = empty(query.engine, value.shape)
+  const dQuery = empty<Q>(query.engine, query.shape)
+  const dKey = empty<K>(query.engine, key.shape)
+  const dValue = empty<V>(query.engine, value.shape)
   launch(
     query.engine,
     pairs(sizes) * (10 * sizes.headWidth + 9),
@@ -164,9 +164,12 @@ const keysByHead = (x: Tensor, { batch, keys, keyValueHeads, headWidth }: Attent
     headWidth,
   ])
 
-const keysFromHeads = (x: Tensor, { batch, keys, keyCapacity, keyValueHeads, headWidth }: AttentionSizes): Tensor => {
+const keysFromHeads = <A extends Axes>(
+  x: Tensor,
+  { batch, keys, keyCapacity, keyValueHeads, headWidth }: AttentionSizes,
+): Tensor<A> => {
   const joined = permute(x.share([batch, keyValueHeads, keys, headWidth]), [0, 2, 1, 3])
-  return pad(joined.share([batch, keys, keyValueHeads * headWidth]), 1, 0, keyCapacity)
+  return pad(joined.share<A>([batch, keys, keyValueHeads * headWidth]), 1, 0, keyCapacity)
 }
 
 /** 0 where query i may see key j, else -infinity; (queries, keys). */
@@ -216,33 +219,33 @@ const derivedAttention = <A extends Axes>(
     logSumExp: zeros(query.engine, [0]),
   }))
 
-const derivedPullback = <A extends Axes>(
-  dOut: Tensor<A>,
-  query: Tensor<A>,
-  key: Tensor,
-  value: Tensor,
+const derivedPullback = <Q extends Axes, K extends Axes, V extends Axes>(
+  dOut: Tensor<Q>,
+  query: Tensor<Q>,
+  key: Tensor<K>,
+  value: Tensor<V>,
   sizes: AttentionSizes,
-): AttentionGradients<A> =>
+): AttentionGradients<Q, K, V> =>
   scope(() => weightedPullback(dOut, attentionWeights(query, key, sizes), query, key, value, sizes))
 
 /** The pullback of `weightedValues(attentionWeights(query, key), value)`, given the weights. */
-export const weightedPullback = <A extends Axes>(
-  dOut: Tensor<A>,
+export const weightedPullback = <Q extends Axes, K extends Axes, V extends Axes>(
+  dOut: Tensor<Q>,
   weights: Tensor,
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
+  query: Tensor<Q>,
+  key: Tensor<K>,
+  value: Tensor<V>,
   sizes: AttentionSizes,
-): AttentionGradients<A> =>
+): AttentionGradients<Q, K, V> =>
   scope(() => {
     const p = groupedWeights(weights, sizes)
     const d = groupQueries(dOut, sizes)
-    const dValue = keysFromHeads(matmulTransposed(p, d, { transposeX: true }), sizes)
+    const dValue = keysFromHeads<V>(matmulTransposed(p, d, { transposeX: true }), sizes)
     const dScores = scale(
       softmaxPullback(matmulTransposed(d, keysByHead(value, sizes), { transposeY: true }), p),
       sizes.scale,
     )
-    const dQuery = ungroupQueries<A>(matmulTransposed(dScores, keysByHead(key, sizes), {}), sizes)
-    const dKey = keysFromHeads(matmulTransposed(dScores, groupQueries(query, sizes), { transposeX: true }), sizes)
+    const dQuery = ungroupQueries<Q>(matmulTransposed(dScores, keysByHead(key, sizes), {}), sizes)
+    const dKey = keysFromHeads<K>(matmulTransposed(dScores, groupQueries(query, sizes), { transposeX: true }), sizes)
     return { dQuery, dKey, dValue }
   })

@@ -28,7 +28,7 @@ export const pad = <A extends Axes>(x: Tensor<A>, axis: number, start: number, l
 }
 
 /** Joins tensors along one axis. Adjoint: `split`. */
-export const concat = <A extends Axes>(xs: readonly [Tensor<A>, ...Tensor<A>[]], axis: number): Tensor<A> => {
+export const concat = <const A extends Axes>(xs: readonly [Tensor, ...Tensor[]], axis: number): Tensor<A> => {
   const [first] = xs
   const index = axisOf(first, axis)
   for (const x of xs)

@@ -1,0 +1,25 @@
+import type { Context } from '../src/context.ts'
+import type { Activation } from '../src/engine/engine.ts'
+import { activationPullback, activation as value } from '../src/kernel/activation.ts'
+import type { Pulled } from '../src/operator.ts'
+import type { Axes, Tensor } from '../src/tensor/tensor.ts'
+
+/** An elementwise non-linearity by its kind. Law N8. */
+export const activation =
+  (kind: Activation) =>
+  <A extends Axes>(_: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => ({
+    value: value(kind, x),
+    state: {},
+    saved: [x],
+    pullback: dy => [{}, activationPullback(kind, dy, x)],
+  })
+
+export const relu = activation('relu')
+/** x Φ(x), by erf (Hendrycks & Gimpel, arXiv 1606.08415). */
+export const gelu = activation('gelu')
+/** The tanh form, GPT-2's `gelu_new`. */
+export const geluTanh = activation('geluTanh')
+/** x σ(x), also called swish. */
+export const silu = activation('silu')
+export const tanh = activation('tanh')
+export const sigmoid = activation('sigmoid')

@@ -1,0 +1,49 @@
+import { normalInit } from '../src/context.ts'
+import { define } from '../src/define.ts'
+import type { Activation } from '../src/engine/engine.ts'
+import type { Operator } from '../src/operator.ts'
+import { activation } from './activation.ts'
+import type { Hidden } from './hidden.ts'
+import { GPT2_DEVIATION, linear } from './linear.ts'
+import { multiply } from './multiply.ts'
+
+export interface FeedForwardOptions {
+  readonly width: number
+  /** Width of the hidden layer, usually 4 width. */
+  readonly hidden: number
+  readonly activation: Activation
+  readonly bias: boolean
+  readonly projectionDeviation?: number
+}
+
+/** width -> hidden -> width with a non-linearity between, GPT-2's names: `c_fc`, `c_proj` (arXiv 1706.03762, 3.3). */
+export const feedForward = ({
+  width,
+  hidden,
+  activation: kind,
+  bias,
+  projectionDeviation = GPT2_DEVIATION,
+}: FeedForwardOptions): Operator<Hidden, Hidden> =>
+  define<Hidden, Hidden>((at, x) => {
+    const wide = at(x, linear({ name: 'c_fc', from: 'width', to: 'hidden', width: hidden, bias, layout: 'conv1d' }))
+    const init = normalInit(projectionDeviation)
+    return at(
+      at(wide, activation(kind)),
+      linear({ name: 'c_proj', from: 'hidden', to: 'width', width, bias, layout: 'conv1d', init }),
+    )
+  })
+
+/** down(silu(gate(x)) ⊙ up(x)), Llama's names: `gate_proj`, `up_proj`, `down_proj` (Shazeer, arXiv 2002.05202). */
+export const swiGlu = ({ width, hidden }: Pick<FeedForwardOptions, 'width' | 'hidden'>): Operator<Hidden, Hidden> =>
+  define<Hidden, Hidden>((at, x) => {
+    const gate = at(
+      x,
+      linear({ name: 'gate_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' }),
+    )
+    const up = at(
+      x,
+      linear({ name: 'up_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' }),
+    )
+    const gated = at(at.both(at(gate, activation('silu')), up), multiply)
+    return at(gated, linear({ name: 'down_proj', from: 'hidden', to: 'width', width, bias: false, layout: 'torch' }))
+  })
