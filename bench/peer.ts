@@ -3,6 +3,7 @@
  * It greets with `{"ready": "<name and version>"}` or `{"absent": "<reason>"}`, times itself, and answers `{"error": …}` when a request fails.
  */
 import { spawn } from 'node:child_process'
+import { basename } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Absent } from './row.ts'
 
@@ -17,16 +18,18 @@ export interface Peer {
 
 const isAnswer = (value: unknown): value is Answer => typeof value === 'object' && value !== null
 
+/** `args` begin with the interpreter's own; the first script among them names the peer in errors. */
 export const startPeer = (command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Peer> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
     const waiting: { answer(line: Answer): void; fail(error: Error): void }[] = []
     let complaints = ''
+    const script = basename(args.find(arg => /\.(py|mjs)$/.test(arg)) ?? command)
     const failAll = (error: Error) => {
       for (const one of waiting.splice(0)) one.fail(error)
     }
     child.on('error', error => failAll(new Absent(`${command} does not start: ${error.message}`)))
-    child.on('exit', code => failAll(new Error(`${args.at(-1)} ended with code ${code}: ${complaints.trim()}`)))
+    child.on('exit', code => failAll(new Error(`${script} ended with code ${code}: ${complaints.trim()}`)))
     child.stdin.on('error', () => {})
     child.stderr.on('data', (chunk: Buffer) => {
       complaints = (complaints + chunk.toString()).slice(-2000)
@@ -47,7 +50,7 @@ export const startPeer = (command: string, args: readonly string[], env: NodeJS.
       const reply = next()
       child.stdin.write(`${JSON.stringify(request)}\n`)
       const answer = await reply
-      if (answer.error !== undefined) throw new Error(`${args.at(-1)}: ${answer.error}`)
+      if (answer.error !== undefined) throw new Error(`${script}: ${answer.error}`)
       return answer
     }
     next().then(greeting => {

@@ -63,8 +63,8 @@ export interface Tools {
   /** A real corpus, checkpoint or vocabulary, for instance `data/corpora/tinyshakespeare.txt`; throws `Absent` where there is none. */
   shared(path: string): string
   /** Starts `peers/<script>`; throws `Absent` with the reason where the interpreter or a package is missing. Stopped after the row. */
-  python(script: string): Promise<Peer>
-  node(script: string): Promise<Peer>
+  python(script: string, ...args: string[]): Promise<Peer>
+  node(script: string, ...args: string[]): Promise<Peer>
   /** A progress line, to stderr. */
   say(line: string): void
 }

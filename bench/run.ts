@@ -13,8 +13,9 @@ import { type Peer, startPeer } from './peer.ts'
 import { figure, record } from './results.ts'
 import { Absent, type Measured, type Result, type Row, reached, type Tools } from './row.ts'
 
-// Node 20 hides relaxed SIMD behind a flag that counts only before the first compilation.
-if (Number(process.versions.node.split('.')[0]) < 22) v8.setFlagsFromString('--experimental-wasm-relaxed-simd')
+// Node 20 hides relaxed SIMD behind a flag that counts only before the first compilation; peers get it too.
+const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : []
+for (const flag of flags) v8.setFlagsFromString(flag)
 
 const bench = dirname(fileURLToPath(import.meta.url))
 const root = dirname(bench)
@@ -85,8 +86,9 @@ const measure = async (row: Row): Promise<Measured> => {
       if (!existsSync(file)) throw new Absent(`${path} is absent (set FLUXION_SHARED)`)
       return file
     },
-    python: script => start(process.env.FLUXION_PYTHON ?? '/usr/bin/python3', ['-u', join(bench, 'peers', script)]),
-    node: script => start(process.execPath, [join(bench, 'peers', script)]),
+    python: (script, ...args) =>
+      start(process.env.FLUXION_PYTHON ?? '/usr/bin/python3', ['-u', join(bench, 'peers', script), ...args]),
+    node: (script, ...args) => start(process.execPath, [...flags, join(bench, 'peers', script), ...args]),
     say,
   }
   try {
@@ -113,7 +115,7 @@ const runRow = async (file: string) => {
   const row = await load(file)
   say(`bench: ${row.name}`)
   const { note = '', details = {}, ...measured } = await measure(row)
-  const flags = options['remeasure-peers'] ? ' --remeasure-peers' : ''
+  const remeasured = options['remeasure-peers'] ? ' --remeasure-peers' : ''
   const { name, title, unit, target, peer } = row
   const result: Result = {
     name,
@@ -125,7 +127,7 @@ const runRow = async (file: string) => {
     ratio: measured.ratio,
     threads: measured.threads,
     runs: measured.runs,
-    command: `npm run bench -- --only ${name}${flags}`,
+    command: `npm run bench -- --only ${name}${remeasured}`,
     commit: commit(root),
     date: new Date().toISOString(),
     reached: reached(target, measured.value, measured.ratio),

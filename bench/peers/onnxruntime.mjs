@@ -1,13 +1,7 @@
 // onnxruntime-node as a peer: cached greedy decoding of one exported step.
-import { createInterface } from 'node:readline'
+import { answer, need } from './answer.mjs'
 
-const say = answer => process.stdout.write(`${JSON.stringify(answer)}\n`)
-
-const ort = await import('onnxruntime-node').catch(error => {
-  say({ absent: `onnxruntime-node: ${error.message.split('\n')[0]}` })
-  process.exit(0)
-})
-const { Tensor, InferenceSession, env } = ort.default
+const { Tensor, InferenceSession, env } = (await need('onnxruntime-node')).default
 
 let session
 let shape
@@ -60,13 +54,4 @@ const decode = async ({ prompt, count }) => {
   return { ids, milliseconds: performance.now() - start, logits: Array.from(outputs.logits.data) }
 }
 
-const operations = { load, decode }
-say({ ready: `onnxruntime-node ${env.versions.node ?? env.versions.common}` })
-for await (const line of createInterface({ input: process.stdin })) {
-  const { do: operation, ...request } = JSON.parse(line)
-  try {
-    say(await operations[operation](request))
-  } catch (error) {
-    say({ error: String(error.message ?? error) })
-  }
-}
+await answer(`onnxruntime-node ${env.versions.node ?? env.versions.common}`, { load, decode })

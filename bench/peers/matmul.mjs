@@ -1,0 +1,70 @@
+// Square f32 matmul of one JavaScript library (the argument: tfjs-wasm or jax-js), one thread.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { answer, need } from './answer.mjs'
+
+const random = (size, seed) => {
+  const values = new Float32Array(size)
+  let state = seed
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    values[i] = state / 2 ** 31 - 1
+  }
+  return values
+}
+
+const packageFolder = name => fileURLToPath(new URL(`../node_modules/${name}/`, import.meta.url))
+const versionOf = name => JSON.parse(readFileSync(`${packageFolder(name)}package.json`, 'utf8')).version
+const libraries = {
+  'tfjs-wasm': async () => {
+    const tf = (await need('@tensorflow/tfjs-core')).default
+    const { setWasmPaths, setThreadsCount } = (await need('@tensorflow/tfjs-backend-wasm')).default
+    setWasmPaths(`${packageFolder('@tensorflow/tfjs-backend-wasm')}dist/`)
+    setThreadsCount(1)
+    await tf.setBackend('wasm')
+    return {
+      version: `tfjs-wasm ${versionOf('@tensorflow/tfjs-backend-wasm')}`,
+      from: (values, n) => tf.tensor2d(values, [n, n]),
+      matmul: (x, y) => tf.matMul(x, y),
+      read: z => z.dataSync(),
+      free: z => z.dispose(),
+    }
+  },
+  'jax-js': async () => {
+    const { numpy: np, init, defaultDevice } = await need('@jax-js/jax')
+    await init('wasm')
+    defaultDevice('wasm')
+    return {
+      version: `jax-js wasm ${versionOf('@jax-js/jax')}`,
+      from: (values, n) => np.array(values).reshape([n, n]),
+      matmul: (x, y) => np.matmul(x.ref, y.ref),
+      // Evaluation is lazy: reading is what computes.
+      read: z => z.ref.dataSync(),
+      free: z => z.dispose(),
+    }
+  },
+}
+
+const library = await libraries[process.argv[2]]()
+let x
+let y
+const once = () => {
+  const z = library.matmul(x, y)
+  const values = library.read(z)
+  library.free(z)
+  return values
+}
+
+await answer(library.version, {
+  load: ({ n }) => {
+    x = library.from(random(n * n, 1), n)
+    y = library.from(random(n * n, 2), n)
+    // The last row, for the check.
+    return { last: Array.from(once().slice(-n)) }
+  },
+  time: ({ times }) => {
+    const start = performance.now()
+    for (let i = 0; i < times; i++) once()
+    return { milliseconds: (performance.now() - start) / times }
+  },
+})
