@@ -1,0 +1,43 @@
+import type { Logits } from '../operators/hidden.ts'
+import { context, type Named, type Tap } from '../src/context.ts'
+import type { Machine } from '../src/machine.ts'
+import type { Operator } from '../src/operator.ts'
+import type { Tokens } from '../src/tensor/tokens.ts'
+
+/** What a cached decoder remembers: keys and values of the positions so far, by path. */
+export interface DecoderState {
+  readonly caches: Named
+  readonly length: number
+}
+
+export interface DecoderOptions {
+  readonly parameters: Named
+  /** Positions the caches hold. */
+  readonly capacity: number
+  readonly tap?: Tap | null
+}
+
+/** The model with its state threaded, nothing else: a step takes the next tokens, any number of them. Laws L3-L6. */
+export const decoder = (
+  model: Operator<Tokens, Logits>,
+  { parameters, capacity, tap = null }: DecoderOptions,
+): Machine<DecoderState, Tokens, Logits> => ({
+  init: () => ({ caches: {}, length: 0 }),
+  step: ({ caches, length }, tokens) => {
+    if (tokens.ids.length === 0) throw new RangeError('a decoder step takes at least one token')
+    const { value, state } = model(context(parameters, { state: caches, offset: length, capacity, tap }), tokens)
+    return [value, { caches: state, length: length + (tokens.shape[1] ?? 0) }]
+  },
+})
+
+/** A second owner of the state: both can be stepped, neither sees the other (law L5). */
+export const fork = ({ caches, length }: DecoderState): DecoderState => ({
+  caches: Object.fromEntries(Object.entries(caches).map(([path, cache]) => [path, cache.share()])),
+  length,
+})
+
+/** The state of an earlier length; what came after is forgotten (law L5). Copies nothing. */
+export const truncate = ({ caches, length }: DecoderState, to: number): DecoderState => {
+  if (!(to >= 0 && to <= length)) throw new RangeError(`cannot truncate a state of length ${length} to ${to}`)
+  return { caches, length: to }
+}
