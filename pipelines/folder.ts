@@ -115,6 +115,6 @@ export const modelFiles = (contents: ModelContents, shardBytes = Infinity): Read
  */
 export const writeFolder = (folder: string, contents: ModelContents, shardBytes = Infinity): void => {
   const files = modelFiles(contents, shardBytes)
-  if (!existsSync(folder)) return createFolder(resolve(folder), files)
-  for (const [name, pieces] of files) replaceFile(join(folder, name), pieces)
+  if (existsSync(folder)) for (const [name, pieces] of files) replaceFile(join(folder, name), pieces)
+  else createFolder(resolve(folder), files)
 }
