@@ -8,7 +8,7 @@ import { GenerationConfig } from '../../src/codec/generation.ts'
 import { Gpt2Config } from '../../src/codec/gpt2.ts'
 import { InputError } from '../../src/errors.ts'
 import { gpt2Shapes } from '../../src/format/gpt2-names.ts'
-import { f32, type HostTensors, sizeOf } from '../../src/format/host-tensor.ts'
+import { f32, floats, type HostTensors, sizeOf } from '../../src/format/host-tensor.ts'
 import { readLlama2c } from '../../src/format/llama2c.ts'
 import { fold, key, uniform } from '../../src/random.ts'
 import { sameTensors } from '../laws/codec.ts'
@@ -53,7 +53,10 @@ test('L11 model folders: what was written reads back bit for bit, whole or in sh
       t.deepEqual(JSON.parse(readFileSync(read.tokenizer ?? '', 'utf8')), tokenizer, `${name}: tokenizer`)
     }
     t.deepEqual(readdirSync(join(root, 'models')).sort(), ['shards', 'whole'], 'nothing temporary is left')
-    t.ok(readdirSync(join(root, 'models', 'shards')).includes('model-00001-of-00008.safetensors'), 'shard names')
+    t.ok(
+      readdirSync(join(root, 'models', 'shards')).some(name => /^model-00001-of-000\d\d\.safetensors$/.test(name)),
+      'shard names',
+    )
     const bare = join(root, 'bare')
     writeFolder(bare, { config, tensors })
     const read = readFolder(bare)
@@ -72,7 +75,7 @@ test('model folders: writing into one that exists replaces its files and keeps o
         name,
         f32(
           x.shape,
-          Float32Array.from(x.data, v => 2 * Number(v)),
+          floats(x).map(v => 2 * v),
         ),
       ]),
     )
