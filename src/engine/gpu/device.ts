@@ -1,0 +1,190 @@
+/**
+ * gpu.js behind types: the only file that touches its API.
+ *
+ * gpu.js answers differently in every mode (typed arrays, nested rows, textures, promises of buffers) and its declarations do
+ * not say so; here each answer becomes a `Handle` by looking at it. Kernels are compiled from source text: gpu.js would read a
+ * function through `toString()`, and tsx, minifiers and coverage tools all change what that returns; text stays as it was written.
+ */
+import { GPU } from 'gpu.js'
+import { InputError } from '../../errors.ts'
+
+/** gpu.js's modes. `gpu` lets gpu.js choose among those that answer at once: WebGL where there is one, else `webasm`. */
+export type GpuMode = 'cpu' | 'webasm' | 'webgpu' | 'webgl2' | 'gpu'
+
+/** Numbers that stay on the device: a WebGPU buffer or a WebGL texture. */
+export interface DeviceBuffer {
+  toArray(): unknown
+  clone(): unknown
+  delete(): void
+}
+
+/** An immutable block of numbers where kernels can read it. `cpu` and `webasm` have no device memory: theirs are arrays. */
+export type Handle = Float32Array | DeviceBuffer
+
+/** Cells of an output along x (contiguous), y and z. */
+export type Grid = readonly [number, number?, number?]
+
+/** A kernel function's text and its parameters in order: arrays first, then integers, then real numbers. */
+export interface KernelSource {
+  readonly arrays?: readonly string[]
+  readonly integers?: readonly string[]
+  readonly reals?: readonly string[]
+  /**
+   * The value of cell (this.thread.x, this.thread.y, this.thread.z). Sizes are written as literals and indices inline in the
+   * subscript: gpu.js makes every local constant a float, whose integers end at 2^24. `| 0` makes an integer of an expression.
+   */
+  readonly body: string
+}
+
+export interface CompiledKernel {
+  /** Runs over the whole grid. A promise in mode `webgpu` only. */
+  run(parameters: readonly (Handle | number)[]): Handle | Promise<Handle>
+  destroy(): void
+}
+
+/** gpu.js caps loops whose bound is no constant; the longest here are reductions. */
+const LOOP_LIMIT = 2 ** 30
+
+const isDeviceBuffer = (value: unknown): value is DeviceBuffer =>
+  typeof value === 'object' && value !== null && 'toArray' in value && 'delete' in value && 'clone' in value
+
+/** Rows of rows of numbers, as gpu.js shapes outputs of two and three axes, in one array. */
+const flatten = (value: unknown, cells: number): Float32Array => {
+  if (value instanceof Float32Array) return value
+  const out = new Float32Array(cells)
+  let at = 0
+  const append = (part: unknown): void => {
+    if (part instanceof Float32Array) {
+      out.set(part, at)
+      at += part.length
+    } else if (Array.isArray(part)) for (const item of part) append(item)
+    else throw new TypeError(`gpu.js returned ${typeof part} where numbers were expected`)
+  }
+  append(value)
+  return out
+}
+
+/** As `flatten`, without a copy where the rows are views of one array (mode `webasm`). */
+const numbers = (value: unknown, cells: number): Float32Array => {
+  let first = value
+  while (Array.isArray(first)) first = first[0]
+  return first instanceof Float32Array && first.buffer.byteLength === 4 * cells
+    ? new Float32Array(first.buffer)
+    : flatten(value, cells)
+}
+
+const handle = (value: unknown, cells: number): Handle => (isDeviceBuffer(value) ? value : numbers(value, cells))
+
+const property = (value: unknown, ...path: readonly string[]): unknown => {
+  let at = value
+  for (const name of path) {
+    if ((typeof at !== 'object' && typeof at !== 'function') || at === null) return undefined
+    at = Reflect.get(at, name)
+  }
+  return at
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+export class Device {
+  /** The mode that really runs. */
+  mode: string
+  fallbackReason = ''
+  readonly #gpu: GPU
+
+  constructor(requested: GpuMode) {
+    if (requested === 'webgpu' && !GPU.isWebGPUSupported)
+      throw new InputError("gpu engine: mode 'webgpu' needs navigator.gpu, which is missing here; try 'webasm'")
+    try {
+      this.#gpu = new GPU({ mode: requested })
+    } catch (error) {
+      throw new InputError(`gpu engine: mode '${requested}' does not run here: ${String(error)}`)
+    }
+    this.mode = text(property(this.#gpu, 'Kernel', 'mode')) || requested
+    if (requested === 'gpu' && (this.mode === 'webasm' || this.mode === 'cpu'))
+      this.fallbackReason = `gpu.js found no WebGL context, mode '${this.mode}' runs on the CPU`
+  }
+
+  /** Kernel calls answer with promises. */
+  get asynchronous(): boolean {
+    return this.mode === 'webgpu'
+  }
+
+  /** Values live in device memory, so host numbers are uploaded once instead of at every launch. */
+  get resident(): boolean {
+    return this.mode !== 'cpu' && this.mode !== 'webasm'
+  }
+
+  compile({ arrays = [], integers = [], reals = [], body }: KernelSource, grid: Grid): CompiledKernel {
+    const [width, height = 1, depth = 1] = grid
+    const cells = width * height * depth
+    // In mode `cpu` an output of several axes is many small arrays: one flat axis and its coordinates by division instead.
+    const flat = this.mode === 'cpu' && height * depth > 1
+    const output = flat || height * depth === 1 ? [cells] : depth === 1 ? [width, height] : [width, height, depth]
+    const source = `function(${[...arrays, ...integers, ...reals].join(', ')}) {${flat ? flatCoordinates(body, width, height) : body}}`
+    const kernel = this.#gpu.createKernel(source, {
+      output,
+      pipeline: true,
+      immutable: true,
+      strictIntegers: true,
+      precision: 'single',
+      argumentTypes: {
+        ...Object.fromEntries(arrays.map(name => [name, 'Array' as const])),
+        ...Object.fromEntries(integers.map(name => [name, 'Integer' as const])),
+        ...Object.fromEntries(reals.map(name => [name, 'Float' as const])),
+      },
+    })
+    kernel.setLoopMaxIterations(LOOP_LIMIT)
+    let first = true
+    return {
+      run: parameters => {
+        const result: unknown = Reflect.apply(kernel, undefined, parameters)
+        if (first) {
+          first = false
+          this.#observe(kernel)
+        }
+        return result instanceof Promise ? result.then(value => handle(value, cells)) : handle(result, cells)
+      },
+      destroy: () => kernel.destroy(),
+    }
+  }
+
+  /** The numbers of a handle, on the host. */
+  download(value: Handle, cells: number): Float32Array | Promise<Float32Array> {
+    if (value instanceof Float32Array) return value.slice(0, cells)
+    const data = value.toArray()
+    const copy = (rows: unknown): Float32Array => flatten(rows, cells).subarray(0, cells)
+    return data instanceof Promise ? data.then(copy) : copy(data)
+  }
+
+  destroy(): Promise<void> {
+    return this.#gpu.destroy()
+  }
+
+  /** gpu.js swaps a kernel that its backend cannot take for a `cpu` one; whoever asks `backend` is told. */
+  #observe(kernel: unknown): void {
+    const ran = text(property(kernel, 'kernel', 'constructor', 'mode'))
+    if (ran === '' || ran === this.mode) return
+    this.fallbackReason = text(property(kernel, 'kernel', 'fallbackReason')) || `gpu.js ran a kernel in mode '${ran}'`
+    this.mode = ran
+  }
+}
+
+/** Coordinates of a cell of a flat output: x runs fastest. */
+const flatCoordinates = (body: string, width: number, height: number): string =>
+  `const threadX = this.thread.x % ${width}; const threadY = Math.floor(this.thread.x / ${width}) % ${height}; const threadZ = Math.floor(this.thread.x / ${width * height});${body
+    .replaceAll('this.thread.x', 'threadX')
+    .replaceAll('this.thread.y', 'threadY')
+    .replaceAll('this.thread.z', 'threadZ')}`
+
+/** A second handle of the same numbers; handles are immutable, so nothing is copied. */
+export const share = (value: Handle): Handle => {
+  if (value instanceof Float32Array) return value
+  const copy = value.clone()
+  if (!isDeviceBuffer(copy)) throw new TypeError('gpu.js cloned a buffer into something else')
+  return copy
+}
+
+export const discard = (value: Handle | null): void => {
+  if (value !== null && !(value instanceof Float32Array)) value.delete()
+}

@@ -1,0 +1,62 @@
+/** Rows of exp(x - max) / sum, and dx = y (dy - sum(dy y)): a kernel for each number a row shares, then one for the cells. */
+import type { Fused } from '../../engine.ts'
+import type { Launcher } from '../launcher.ts'
+import { X, Y } from '../text.ts'
+
+export const softmax = ({ launch, temporary }: Launcher): Required<Pick<Fused, 'softmax' | 'softmaxPullback'>> => ({
+  softmax: (out, x, { rows, columns }) =>
+    temporary([rows, rows], (max, sum) => {
+      const row = `${X} * ${columns}`
+      launch(
+        max,
+        `softmax max ${columns}`,
+        [rows],
+        () => ({
+          arrays: ['x'],
+          body: `let m = x[${row}]; for (let k = 0; k < ${columns}; k++) { m = Math.max(m, x[${row} + k]); } return m;`,
+        }),
+        [x],
+      )
+      launch(
+        sum,
+        `softmax sum ${columns}`,
+        [rows],
+        () => ({
+          arrays: ['x', 'max'],
+          body: `let s = 0; for (let k = 0; k < ${columns}; k++) { s += Math.exp(x[${row} + k] - max[${X}]); } return s;`,
+        }),
+        [x, max],
+      )
+      launch(
+        out,
+        `softmax ${columns}`,
+        [columns, rows],
+        () => ({
+          arrays: ['x', 'max', 'sum'],
+          body: `return Math.exp(x[${Y} * ${columns} + ${X}] - max[${Y}]) / sum[${Y}];`,
+        }),
+        [x, max, sum],
+      )
+    }),
+  softmaxPullback: (dx, dy, y, { rows, columns }) =>
+    temporary([rows], inner => {
+      launch(
+        inner,
+        `softmaxPullback row ${columns}`,
+        [rows],
+        () => ({
+          arrays: ['dy', 'y'],
+          body: `let s = 0; for (let k = 0; k < ${columns}; k++) { s += dy[${X} * ${columns} + k] * y[${X} * ${columns} + k]; } return s;`,
+        }),
+        [dy, y],
+      )
+      const at = `${Y} * ${columns} + ${X}`
+      launch(
+        dx,
+        `softmaxPullback ${columns}`,
+        [columns, rows],
+        () => ({ arrays: ['dy', 'y', 'inner'], body: `return y[${at}] * (dy[${at}] - inner[${Y}]);` }),
+        [dy, y, inner],
+      )
+    }),
+})

@@ -1,0 +1,133 @@
+import type { Storage } from '../../tensor/storage.ts'
+import { type CompiledKernel, type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
+import type { Queue } from './queue.ts'
+import { type GpuStorage, gpuStorage } from './storage.ts'
+
+/** Kernels kept per engine; each `webasm` one holds a memory, of which a process gets about 13,000. */
+const KEPT_KERNELS = 1024
+/** Above this many elements the kernel that uploads is not kept: it holds the numbers twice more. */
+const KEPT_UPLOAD = 2 ** 20
+
+/** No backend takes arrays without elements. */
+const NOTHING = new Float32Array(1)
+
+/** What every kernel file needs of the engine. */
+export interface Launcher {
+  /**
+   * out = the kernel over `grid`. Kernels are compiled once a key, grid and lengths of their arrays: `key` names the kernel and every size
+   * its text holds. `inputs` are storages or host numbers; `scalars` its integers, then its reals.
+   */
+  launch(
+    out: Storage,
+    key: string,
+    grid: Grid,
+    source: () => KernelSource,
+    inputs: readonly (Storage | Float32Array)[],
+    scalars?: readonly number[],
+  ): void
+  /** Storages for intermediate values, freed when `body` returns. */
+  temporary(sizes: readonly number[], body: (...storages: Storage[]) => void): void
+  /** out = x, without copying numbers: handles are immutable. */
+  alias(out: Storage, x: Storage): void
+  /** out = these host numbers, uploaded when a kernel first reads them. Not copied: the caller gives them away. */
+  place(out: Storage, values: Float32Array): void
+}
+
+const upload: KernelSource = { arrays: ['x'], body: 'return x[this.thread.x];' }
+
+export const launcher = (
+  device: Device,
+  queue: Queue,
+  allocate: (size: number) => Storage,
+  free: (storage: Storage) => void,
+): Launcher => {
+  const kernels = new Map<string, CompiledKernel>()
+
+  const compiled = (key: string, source: () => KernelSource, grid: Grid): CompiledKernel => {
+    const known = kernels.get(key)
+    if (known !== undefined) return known
+    const kernel = device.compile(source(), grid)
+    kernels.set(key, kernel)
+    if (kernels.size > KEPT_KERNELS)
+      for (const [oldest, evicted] of kernels) {
+        kernels.delete(oldest)
+        evicted.destroy()
+        break
+      }
+    return kernel
+  }
+
+  const uploaded = (storage: GpuStorage, values: Float32Array): Handle | Promise<Handle> => {
+    const once = values.length > KEPT_UPLOAD
+    const kernel = once
+      ? device.compile(upload, [values.length])
+      : compiled(`upload ${values.length}`, () => upload, [values.length])
+    const settle = (handle: Handle): Handle => {
+      storage.replace(handle, values.length)
+      if (once) kernel.destroy()
+      return handle
+    }
+    const result = kernel.run([values])
+    return result instanceof Promise ? result.then(settle) : settle(result)
+  }
+
+  /** What a kernel reads of a storage: zeros where nobody wrote. */
+  const operand = (storage: GpuStorage | Float32Array): Handle | Promise<Handle> => {
+    if (storage instanceof Float32Array) return storage.length === 0 ? NOTHING : storage
+    if (storage.handle === null) storage.replace(new Float32Array(storage.size), storage.size)
+    const { handle } = storage
+    if (handle === null || storage.length === 0) return NOTHING
+    return device.resident && handle instanceof Float32Array ? uploaded(storage, handle) : handle
+  }
+
+  const run = (
+    out: GpuStorage,
+    key: string,
+    grid: Grid,
+    source: () => KernelSource,
+    inputs: readonly (GpuStorage | Float32Array)[],
+    scalars: readonly number[],
+  ): void | Promise<void> => {
+    const cells = grid[0] * (grid[1] ?? 1) * (grid[2] ?? 1)
+    if (cells === 0) return out.replace(new Float32Array(0), 0)
+    const operands: (Handle | number)[] = []
+    const pending: Promise<Handle>[] = []
+    for (const input of inputs) {
+      const value = operand(input)
+      if (value instanceof Promise) pending.push(value)
+      else operands.push(value)
+    }
+    // Uploading settles handles in their slots: look again when all are there.
+    if (pending.length > 0) return Promise.all(pending).then(() => run(out, key, grid, source, inputs, scalars))
+    let name = `${key} ${grid}`
+    for (const input of inputs) name += ` ${input.length}`
+    for (const scalar of scalars) operands.push(scalar)
+    const result = compiled(name, source, grid).run(operands)
+    if (result instanceof Promise) return result.then(handle => out.replace(handle, cells))
+    out.replace(result, cells)
+  }
+
+  return {
+    launch: (out, key, grid, source, inputs, scalars = []) => {
+      const target = gpuStorage(out)
+      const operands = inputs.map(input => (input instanceof Float32Array ? input : gpuStorage(input)))
+      queue.launch(() => run(target, key, grid, source, operands, scalars))
+    },
+    temporary: (sizes, body) => {
+      const storages = sizes.map(allocate)
+      try {
+        body(...storages)
+      } finally {
+        storages.forEach(free)
+      }
+    },
+    alias: (out, x) => {
+      const [target, origin] = [gpuStorage(out), gpuStorage(x)]
+      queue.launch(() => target.replace(origin.handle === null ? null : share(origin.handle), origin.length))
+    },
+    place: (out, values) => {
+      const target = gpuStorage(out)
+      queue.launch(() => target.replace(values, values.length))
+    },
+  }
+}
