@@ -39,6 +39,8 @@ const ALIGNMENT = 8
 const MAX_HEADER = 100_000_000
 const METADATA = '__metadata__'
 const OPEN_BRACE = 0x7b
+/** JSON can escape half a character, which is no UTF-8 text: other readers refuse such names. */
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 const Metadata = dictionary('an object of strings', text)
 const Entry = t.type({
@@ -103,6 +105,8 @@ const tensorsOf = (
   const entries: (t.TypeOf<typeof Entry> & { readonly name: string })[] = []
   for (const [name, value] of header) {
     if (name === METADATA) continue
+    if (LONE_SURROGATE.test(name))
+      return wrong(where, `header: expected well-formed names, found ${JSON.stringify(name)}`)
     const entry = decode(Entry, value, `${where}: ${name}`)
     if (E.isLeft(entry)) return entry
     entries.push({ ...entry.right, name })
@@ -148,7 +152,9 @@ export const safetensorsPieces = (
     Object.keys(metadata).length === 0 ? [] : [[METADATA, Object.fromEntries(Object.entries(metadata).sort(byName))]]
   let offset = 0
   for (const [name, { dtype, shape, data }] of sorted) {
-    if (name === METADATA) throw new InputError(`safetensors: expected a tensor name, found ${METADATA}`)
+    if (name === METADATA || LONE_SURROGATE.test(name)) {
+      throw new InputError(`safetensors: expected a tensor name, found ${JSON.stringify(name)}`)
+    }
     if (sizeOf(shape) !== data.length) {
       throw new InputError(
         `safetensors: ${name}: expected ${sizeOf(shape)} elements for [${shape}], found ${data.length}`,

@@ -37,7 +37,7 @@ export const hostTensorArbitrary: fc.Arbitrary<HostTensor> = fc
 /** Names that break careless code are among them. */
 export const nameArbitrary = fc.oneof(
   fc.string({ unit: 'binary' }),
-  fc.constantFrom('__proto__', 'constructor', '0', '10', 'h.0.attn.c_attn.weight', '"', '\\', '\ud800'),
+  fc.constantFrom('__proto__', 'constructor', '0', '10', 'h.0.attn.c_attn.weight', '"', '\\'),
 )
 
 export const hostTensorsArbitrary: fc.Arbitrary<HostTensors> = fc

@@ -77,7 +77,8 @@ test('safetensors: writing is deterministic, aligned and keeps metadata', t => {
     () => writeSafetensors(new Map([['w', f32([3], weights)]])),
     /InputError: safetensors: w: expected 3 elements for \[3\], found 4/,
   )
-  t.throws(() => writeSafetensors(new Map([['__metadata__', f32([4], weights)]])), InputError)
+  for (const name of ['__metadata__', 'a\ud800'])
+    t.throws(() => writeSafetensors(new Map([[name, f32([4], weights)]])), InputError)
   t.end()
 })
 
@@ -118,6 +119,7 @@ test('safetensors: each violation of the format is an InputError that says where
     ],
     ['trailing data', file(`{"a":${a}}`, 9), /expected 8 data bytes, found 9/],
     ['same name twice', file(`{"a":${a},"\\u0061":${a}}`, 8), /expected each key once, found "a" twice/],
+    ['half a character in a name', file(`{"\\ud800":${a}}`, 8), /expected well-formed names, found "\\ud800"/],
     ['metadata not text', file('{"__metadata__":{"k":1}}'), /__metadata__: k: expected a string, found 1/],
     ['metadata null', file('{"__metadata__":null}'), /__metadata__: expected an object of strings, found null/],
     [
