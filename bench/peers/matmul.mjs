@@ -3,14 +3,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { answer, need } from './answer.mjs'
 
-const random = (size, seed) => {
-  const values = new Float32Array(size)
-  let state = seed
-  for (let i = 0; i < size; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    values[i] = state / 2 ** 31 - 1
-  }
-  return values
+const floats = path => {
+  const bytes = readFileSync(path)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }
 
 const packageFolder = name => fileURLToPath(new URL(`../node_modules/${name}/`, import.meta.url))
@@ -56,11 +51,11 @@ const once = () => {
 }
 
 await answer(library.version, {
-  load: ({ n }) => {
-    x = library.from(random(n * n, 1), n)
-    y = library.from(random(n * n, 2), n)
+  load: files => {
+    x = library.from(floats(files.x), files.n)
+    y = library.from(floats(files.y), files.n)
     // The last row, for the check.
-    return { last: Array.from(once().slice(-n)) }
+    return { last: Array.from(once().slice(-files.n)) }
   },
   time: ({ times }) => {
     const start = performance.now()
