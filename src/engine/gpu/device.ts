@@ -31,7 +31,8 @@ export interface KernelSource {
   readonly reals?: readonly string[]
   /**
    * The value of cell (this.thread.x, this.thread.y, this.thread.z). Sizes are written as literals and indices inline in the
-   * subscript: gpu.js makes every local constant a float, whose integers end at 2^24. `| 0` makes an integer of an expression.
+   * subscript: gpu.js makes every local constant a float, whose integers end at 2^24. `| 0` makes an integer of an expression. Loops start
+   * at a literal 0, and two whose bound is a parameter need two names: gpu.js declares their counters side by side.
    */
   readonly body: string
 }

@@ -14,7 +14,7 @@ import type { Launcher } from '../launcher.ts'
 import { plus, quotient, remainder, times, X, Y, Z } from '../text.ts'
 
 /** exp of it is 0 beside any score. */
-const HIDDEN = '-1e30'
+const HIDDEN = -1e30
 
 /** Indices into the four kinds of arrays. `head` counts query heads; they share key heads in groups. */
 const indices = ({ batch, queries, keyCapacity, heads, keyValueHeads, headWidth, causal }: AttentionSizes) => ({
@@ -145,11 +145,11 @@ export const attention = ({
           () => ({
             arrays: ['query', 'key'],
             integers: ['keys'],
-            reals: ['scale'],
-            body: `if (${indices(sizes).sees(Y, X)}) { ${dotProduct(sizes, 'query', 'key')} return s * scale; } return ${HIDDEN};`,
+            reals: ['scale', 'hidden'],
+            body: `if (${indices(sizes).sees(Y, X)}) { ${dotProduct(sizes, 'query', 'key')} return s * scale; } return hidden;`,
           }),
           [query, key],
-          [sizes.keys, sizes.scale],
+          [sizes.keys, sizes.scale, HIDDEN],
         )
         const row = `${X} * ${keyCapacity}`
         launch(
@@ -160,7 +160,7 @@ export const attention = ({
             arrays: ['scores'],
             integers: ['keys'],
             body: `let m = scores[${row}]; for (let k = 0; k < keys; k++) { m = Math.max(m, scores[${row} + k]); }
-let s = 0; for (let k = 0; k < keys; k++) { s += Math.exp(scores[${row} + k] - m); } return m + Math.log(s);`,
+let s = 0; for (let j = 0; j < keys; j++) { s += Math.exp(scores[${row} + j] - m); } return m + Math.log(s);`,
           }),
           [scores],
           [sizes.keys],

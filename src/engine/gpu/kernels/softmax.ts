@@ -1,7 +1,12 @@
-/** Rows of exp(x - max) / sum, and dx = y (dy - sum(dy y)): a kernel for each number a row shares, then one for the cells. */
+/**
+ * Rows of exp(x - max) / sum, and dx = y (dy - sum(dy y)): a kernel for each number a row shares, then one for the cells.
+ * Maximum and sum are bounded below, so that a row of -infinity gives zeros (law A4).
+ */
 import type { Fused } from '../../engine.ts'
 import type { Launcher } from '../launcher.ts'
 import { X, Y } from '../text.ts'
+
+const LOWEST = -3e38
 
 export const softmax = ({ launch, temporary }: Launcher): Required<Pick<Fused, 'softmax' | 'softmaxPullback'>> => ({
   softmax: (out, x, { rows, columns }) =>
@@ -13,9 +18,11 @@ export const softmax = ({ launch, temporary }: Launcher): Required<Pick<Fused, '
         [rows],
         () => ({
           arrays: ['x'],
-          body: `let m = x[${row}]; for (let k = 0; k < ${columns}; k++) { m = Math.max(m, x[${row} + k]); } return m;`,
+          reals: ['lowest'],
+          body: `let m = lowest; for (let k = 0; k < ${columns}; k++) { m = Math.max(m, x[${row} + k]); } return m;`,
         }),
         [x],
+        [LOWEST],
       )
       launch(
         sum,
@@ -23,7 +30,7 @@ export const softmax = ({ launch, temporary }: Launcher): Required<Pick<Fused, '
         [rows],
         () => ({
           arrays: ['x', 'max'],
-          body: `let s = 0; for (let k = 0; k < ${columns}; k++) { s += Math.exp(x[${row} + k] - max[${X}]); } return s;`,
+          body: `let s = 0; for (let k = 0; k < ${columns}; k++) { s += Math.exp(x[${row} + k] - max[${X}]); } return Math.max(s, 1);`,
         }),
         [x, max],
       )
