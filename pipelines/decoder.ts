@@ -1,4 +1,3 @@
-import type { Logits } from '../operators/hidden.ts'
 import { context, type Named, type Tap } from '../src/context.ts'
 import type { Machine } from '../src/machine.ts'
 import type { Operator } from '../src/operator.ts'
@@ -18,10 +17,10 @@ export interface DecoderOptions {
 }
 
 /** The model with its state threaded, nothing else: a step takes the next tokens, any number of them. Laws L3-L6. */
-export const decoder = (
-  model: Operator<Tokens, Logits>,
+export const decoder = <B>(
+  model: Operator<Tokens, B>,
   { parameters, capacity, tap = null }: DecoderOptions,
-): Machine<DecoderState, Tokens, Logits> => ({
+): Machine<DecoderState, Tokens, B> => ({
   init: () => ({ caches: {}, length: 0 }),
   step: ({ caches, length }, tokens) => {
     if (tokens.ids.length === 0) throw new RangeError('a decoder step takes at least one token')

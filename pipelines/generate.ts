@@ -1,0 +1,142 @@
+import type { Observable } from 'rxjs'
+import type { Logits } from '../operators/hidden.ts'
+import { processors, type SamplerState, type StopState, sampler, stopStrings } from '../operators/sampling/index.ts'
+import { type DetokenizerState, detokenizer } from '../operators/token/detokenizer.ts'
+import type { Tokenizer } from '../operators/token/tokenizer.ts'
+import type { GenerationOptions } from '../src/codec/generation.ts'
+import type { Named, Tap } from '../src/context.ts'
+import type { HostData } from '../src/engine/engine.ts'
+import { InputError } from '../src/errors.ts'
+import type { Machine } from '../src/machine.ts'
+import { key } from '../src/random.ts'
+import { read } from '../src/tensor/tensor.ts'
+import { tokens } from '../src/tensor/tokens.ts'
+import { type Emission, feedback, type Pace } from '../streams/index.ts'
+import { type DecoderState, decoder } from './decoder.ts'
+import { type LanguageModel, nextLogits } from './languageModel.ts'
+
+/** One generated token. The texts of a run, joined, are its whole text. */
+export interface Generated {
+  readonly token: number
+  /** What became readable with this token: empty while a character or a possible stop string is unfinished. */
+  readonly text: string
+  /** The model's own log-probability of the token, in nats, before temperature and truncation (law L7). */
+  readonly logProbability: number
+  /** Index of the token in the whole sequence, the prompt included. */
+  readonly position: number
+}
+
+export interface GenerateOptions extends GenerationOptions, Pace {
+  /** Ids that end the text; the one drawn is emitted with empty text. */
+  readonly endIds?: readonly number[]
+  /** Prompt tokens a forward pass takes: cancelling acts between passes. 512 unless given. */
+  readonly prefillChunk?: number
+  readonly tap?: Tap
+}
+
+export interface GenerationModel {
+  readonly model: LanguageModel
+  readonly parameters: Named
+  readonly tokenizer: Tokenizer
+}
+
+/** A pass over the next tokens of the sequence; logits are wanted after the last of the prompt only. */
+interface Pass {
+  readonly ids: Int32Array
+  readonly wanted: boolean
+}
+
+interface HostState {
+  /** Prompt tokens not yet fed. */
+  readonly waiting: Int32Array
+  readonly sampler: SamplerState
+  readonly detokenizer: DetokenizerState
+  readonly stop: StopState
+  readonly count: number
+}
+
+/**
+ * Autoregressive decoding as feedback: the cached decoder on the device; sampler, detokenizer and stop rules on the host. n tokens cost n forward
+ * passes, the prompt's included (law S8), where the prompt fits one chunk. Cold, and a function of its arguments: the same seed gives the same stream
+ * (law S13). An empty prompt, or one that leaves no room in the model's context, is an `InputError`.
+ */
+export const generate = (
+  { model, parameters, tokenizer }: GenerationModel,
+  prompt: Int32Array,
+  options: GenerateOptions,
+): Observable<Generated> => {
+  const { endIds = [], prefillChunk = 512, tap, demand$, scheduler } = options
+  if (prompt.length === 0) throw new InputError('prompt: expected at least one token, found none')
+  if (prompt.length >= model.positions)
+    throw new InputError(`prompt: ${prompt.length} tokens leave no room in the model's context of ${model.positions}`)
+  const most = Math.min(options.tokens, model.positions - prompt.length + 1)
+  // Only the penalty looks back: without it no step copies the ids before.
+  const window = options.repetitionPenalty === 1 ? 0 : prompt.length + most
+  const machine = sampler({
+    window,
+    key: key(options.seed),
+    processor: processors(options),
+    greedy: options.greedy,
+    previous: [...prompt],
+  })
+  const text = detokenizer(tokenizer, { skipSpecial: true })
+  const stops = stopStrings(options.stop)
+  const ends = new Set(endIds)
+
+  const pass = (ids: Int32Array): Pass => ({ ids: ids.subarray(0, prefillChunk), wanted: ids.length <= prefillChunk })
+  const host: Machine<HostState, HostData | null, Emission<Generated, Pass>> = {
+    init: () => ({
+      waiting: prompt.subarray(prefillChunk),
+      sampler: machine.init(),
+      detokenizer: [...prompt].reduce((state, id) => text.step(state, id)[1], text.init()),
+      stop: stops.init(),
+      count: 0,
+    }),
+    step: (state, logits) => {
+      if (logits === null)
+        return [
+          { emit: [], next: pass(state.waiting) },
+          { ...state, waiting: state.waiting.subarray(prefillChunk) },
+        ]
+      const [{ token, logProbability }, drawn] = machine.step(state.sampler, logits)
+      const position = prompt.length + state.count
+      const count = state.count + 1
+      const [piece, spoken] = text.step(state.detokenizer, token)
+      const [shown, stop] = stops.step(state.stop, piece)
+      const ended = ends.has(token) || count >= most
+      // What is still held becomes text when the run ends without a stop string.
+      const rest = ended && !shown.stopped ? stops.flush(stop) + text.step(spoken, 'end')[0] : ''
+      const emit = [{ token, text: shown.text + rest, logProbability, position }]
+      const next = ended || shown.stopped ? null : { ids: Int32Array.of(token), wanted: true }
+      return [
+        { emit, next },
+        { waiting: state.waiting, sampler: drawn, detokenizer: spoken, stop, count },
+      ]
+    },
+  }
+  return feedback({
+    device: passes(model, parameters, prompt.length + most, tap ?? null),
+    read: logits => (logits === null ? null : read(logits)),
+    host,
+    first: pass(prompt),
+    ...(demand$ === undefined ? {} : { demand$ }),
+    ...(scheduler === undefined ? {} : { scheduler }),
+  })
+}
+
+/** The cached decoder over passes: the head runs only where its logits are wanted. */
+const passes = (
+  model: LanguageModel,
+  parameters: Named,
+  capacity: number,
+  tap: Tap | null,
+): Machine<DecoderState, Pass, Logits | null> => {
+  const options = { parameters, capacity: Math.min(capacity, model.positions), tap }
+  const whole = decoder(nextLogits(model), options)
+  const body = decoder(model.body, options)
+  return {
+    init: whole.init,
+    step: (state, { ids, wanted }) =>
+      wanted ? whole.step(state, tokens(ids)) : [null, body.step(state, tokens(ids))[1]],
+  }
+}
