@@ -38,6 +38,11 @@ const puller = <A>(source: Batches<A>): Puller<A> => {
   }
 }
 
+const begin = <A>(source: Iterable<A> | AsyncIterable<A>): Iterator<A> | AsyncIterator<A> =>
+  typeof source === 'object' && Symbol.asyncIterator in source
+    ? source[Symbol.asyncIterator]()
+    : source[Symbol.iterator]()
+
 const iterating = <A>(source: Iterable<A> | AsyncIterable<A>): Puller<A> => {
   let iterator: Iterator<A> | AsyncIterator<A> | null = null
   const wrap = (result: IteratorResult<A>): Yield<A> => {
@@ -52,7 +57,7 @@ const iterating = <A>(source: Iterable<A> | AsyncIterable<A>): Puller<A> => {
   return {
     next: () => {
       try {
-        iterator ??= Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+        iterator ??= begin(source)
         const result = iterator.next()
         return result instanceof Promise ? result.then(wrap, fail) : wrap(result)
       } catch (error) {

@@ -49,7 +49,7 @@ export class Owner {
     return this.#guard(() => {
       const lease = this.#open()
       const [output, state] = lease.region.run(run)
-      if (lease.region.owns.size > 0 || this.#state.owns.size > 0) this.#settle(lease, output, state, inputs)
+      if (this.#holds() || inputs.#holds()) this.#settle(lease, output, state, inputs)
       return [output, state, lease]
     })
   }
@@ -99,6 +99,11 @@ export class Owner {
     for (const { region } of this.#leases) region.close()
     this.#leases = []
     this.#state.close()
+  }
+
+  /** Whether there are tensors at all: looking for them in plain values would cost more than the step. */
+  #holds(): boolean {
+    return this.#state.owns.size > 0 || this.#leases.some(({ region }) => region.owns.size > 0)
   }
 
   #open(): Lease {
