@@ -1,0 +1,101 @@
+/** Activations and their pullbacks, named `<kind>` and `<kind>Pullback`. gelu: Hendrycks & Gimpel, arXiv 1606.08415. Law N8. */
+import { exp4, normalCdf4, sigmoid4, tanh4 } from './functions'
+import { madd, splat, storePart } from './simd'
+
+const GELU = 0
+const GELU_TANH = 1
+const SILU = 2
+const RELU = 3
+const TANH = 4
+const SIGMOID = 5
+
+const SQRT_2_OVER_PI: f32 = 0.79788456080286536
+const CUBIC: f32 = 0.044715
+
+// @ts-ignore: decorator
+@inline
+function tanhOfCubic(x: v128): v128 {
+  const inner = madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x)
+  return tanh4(f32x4.mul(inner, splat(SQRT_2_OVER_PI)))
+}
+
+// @ts-ignore: decorator
+@inline
+function value(kind: i32, x: v128): v128 {
+  if (kind == GELU) return f32x4.mul(x, normalCdf4(x))
+  if (kind == GELU_TANH) return f32x4.mul(f32x4.mul(x, splat(0.5)), f32x4.add(tanhOfCubic(x), splat(1.0)))
+  return f32x4.mul(x, sigmoid4(x))
+}
+
+// @ts-ignore: decorator
+@inline
+function derivative(kind: i32, x: v128): v128 {
+  const one = splat(1.0)
+  if (kind == GELU) {
+    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(x, x), splat(-0.5))), splat(0.39894228040143268))
+    return madd(x, density, normalCdf4(x))
+  }
+  if (kind == GELU_TANH) {
+    const t = tanhOfCubic(x)
+    const inner = madd(f32x4.mul(x, x), splat(1.5 * CUBIC * SQRT_2_OVER_PI), splat(0.5 * SQRT_2_OVER_PI))
+    const slope = f32x4.mul(x, f32x4.sub(one, f32x4.mul(t, t)))
+    return madd(slope, inner, madd(t, splat(0.5), splat(0.5)))
+  }
+  if (kind == SILU) {
+    const s = sigmoid4(x)
+    return f32x4.mul(s, madd(x, f32x4.sub(one, s), one))
+  }
+  if (kind == RELU) return v128.and(f32x4.gt(x, splat(0.0)), one)
+  if (kind == TANH) {
+    const t = tanh4(x)
+    return f32x4.sub(one, f32x4.mul(t, t))
+  }
+  const s = sigmoid4(x)
+  return f32x4.mul(s, f32x4.sub(one, s))
+}
+
+// @ts-ignore: decorator
+@inline
+function forward(kind: i32, out: usize, x: usize, size: i32): void {
+  let i = size
+  for (; i >= 4; i -= 4, out += 16, x += 16) v128.store(out, value(kind, v128.load(x)))
+  if (i > 0) storePart(out, value(kind, v128.load(x)), i)
+}
+
+// @ts-ignore: decorator
+@inline
+function pull(kind: i32, dx: usize, dy: usize, x: usize, size: i32): void {
+  let i = size
+  for (; i >= 4; i -= 4, dx += 16, dy += 16, x += 16) {
+    v128.store(dx, f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy)))
+  }
+  if (i > 0) storePart(dx, f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy)), i)
+}
+
+export function gelu(out: usize, x: usize, size: i32): void {
+  forward(GELU, out, x, size)
+}
+export function geluTanh(out: usize, x: usize, size: i32): void {
+  forward(GELU_TANH, out, x, size)
+}
+export function silu(out: usize, x: usize, size: i32): void {
+  forward(SILU, out, x, size)
+}
+export function geluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(GELU, dx, dy, x, size)
+}
+export function geluTanhPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(GELU_TANH, dx, dy, x, size)
+}
+export function siluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(SILU, dx, dy, x, size)
+}
+export function reluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(RELU, dx, dy, x, size)
+}
+export function tanhPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(TANH, dx, dy, x, size)
+}
+export function sigmoidPullback(dx: usize, dy: usize, x: usize, size: i32): void {
+  pull(SIGMOID, dx, dy, x, size)
+}

@@ -1,0 +1,251 @@
+/**
+ * Scaled dot-product attention, a block of queries at a time: scores, softmax, weighted values. Vaswani et al., arXiv 1706.03762, eq. 1.
+ * Query head h reads key-value head h / (heads / keyValueHeads). query, out (batch, queries, heads * width); key, value (batch, capacity,
+ * keyValueHeads * width); logSumExp (batch, heads, queries). Causal query i sees keys 0 .. i + keys - queries.
+ * A query's bits depend on its own keys alone (laws L4, A3, A8): its scores and values are the ascending chains of `tile`, the sum of its
+ * softmax has an order that depends on how many keys it sees.
+ */
+import { block } from './gemm'
+import { gemvColumns, gemvRows } from './gemv'
+import { transpose } from './move'
+import { packColumns, packRows, panelBytes } from './pack'
+import { rowDot } from './reduce'
+import { exp4 } from './functions'
+import { logOf, rowExp, rowScale } from './softmax'
+import { below, maxLanes, splat, storePart } from './simd'
+
+/** Queries of a block. */
+const QUERIES: i32 = 16
+/** Keys whose gradients are formed together. */
+const KEYS: i32 = 32
+/** Up to here each query is a product of its own with keys and values unpacked. */
+const FEW_QUERIES: i32 = 3
+const LOWEST: f32 = -3e38
+
+// @ts-ignore: decorator
+@inline
+function padded(length: i32): usize {
+  return <usize>((length + 7) & ~7)
+}
+
+/** Bytes of scratch memory of `attention`. */
+export function attentionScratch(queries: i32, keys: i32, width: i32): usize {
+  return panelBytes(width, keys) + panelBytes(keys, width) + ((padded(keys) * <usize>min(queries, QUERIES)) << 2) + 64
+}
+
+/** Bytes of scratch memory of `attentionPullback`. */
+export function attentionPullbackScratch(queries: i32, keys: i32, width: i32): usize {
+  const panels: usize = <usize>2 * panelBytes(width, keys) + panelBytes(keys, width) + <usize>2 * panelBytes(queries, width)
+  return panels + ((<usize>queries * (2 * padded(keys) + <usize>KEYS)) << 2) + 64
+}
+
+/** Keys that query `i` sees. */
+// @ts-ignore: decorator
+@inline
+function seen(i: i32, queries: i32, keys: i32, causal: bool): i32 {
+  return causal ? max(0, min(keys, i + 1 + keys - queries)) : keys
+}
+
+/** x = x * scale; returns the maximum. */
+function scaledPeak(x: usize, scale: f32, length: i32): f32 {
+  const s = splat(scale)
+  let m = splat(LOWEST)
+  let i = length
+  for (; i >= 4; i -= 4, x += 16) {
+    const v = f32x4.mul(v128.load(x), s)
+    v128.store(x, v)
+    m = f32x4.pmax(m, v)
+  }
+  if (i > 0) {
+    const v = f32x4.mul(v128.load(x), s)
+    storePart(x, v, i)
+    m = f32x4.pmax(m, v128.bitselect(v, splat(LOWEST), below(i)))
+  }
+  return maxLanes(m)
+}
+
+/** Scores become weights before division; stores the row's logSumExp and returns what divides them: 0 if no key counts. */
+// @ts-ignore: decorator
+@inline
+function weigh(scores: usize, logSumExp: usize, scale: f32, length: i32): f32 {
+  const peak = scaledPeak(scores, scale, length)
+  const sum = rowExp(scores, scores, peak, length)
+  f32.store(logSumExp, length > 0 ? peak + logOf(sum) : -<f32>Infinity)
+  return sum == 0.0 ? <f32>0.0 : <f32>1.0 / sum
+}
+
+/** Pairs of (batch, key-value head) from `start` to `end`, so that threads can split them. */
+export function attention(
+  out: usize, logSumExp: usize, query: usize, key: usize, value: usize, queries: i32, keys: i32, capacity: i32,
+  heads: i32, keyValueHeads: i32, width: i32, causal: bool, scale: f32, start: i32, end: i32, scratch: usize,
+): void {
+  const group = heads / keyValueHeads
+  const headBytes = <usize>width << 2
+  const rowBytes = headBytes * <usize>heads
+  const keyBytes = headBytes * <usize>keyValueHeads
+  const keyPanels = scratch
+  const valuePanels = keyPanels + panelBytes(width, keys)
+  const strip = valuePanels + panelBytes(keys, width)
+  const stripBytes = padded(keys) << 2
+  const few = queries <= FEW_QUERIES
+  for (let pair = start; pair < end; pair++) {
+    const b = pair / keyValueHeads
+    const shared = pair % keyValueHeads
+    const keyAt = <usize>b * <usize>capacity * keyBytes + <usize>shared * headBytes
+    const k = key + keyAt
+    const v = value + keyAt
+    if (!few) {
+      packColumns(keyPanels, k, keyBytes, width, keys)
+      packRows(valuePanels, v, keyBytes, keys, width)
+    }
+    for (let h = shared * group; h < (shared + 1) * group; h++) {
+      const at = <usize>b * <usize>queries * rowBytes + <usize>h * headBytes
+      const q = query + at
+      const o = out + at
+      const lse = logSumExp + (<usize>((b * heads + h) * queries) << 2)
+      if (few) {
+        for (let i = 0; i < queries; i++) {
+          const row = <usize>i * rowBytes
+          const length = seen(i, queries, keys, causal)
+          gemvColumns(strip, q + row, k, keyBytes, 0, width, length)
+          const share = weigh(strip, lse + (<usize>i << 2), scale, length)
+          gemvRows(o + row, strip, v, keyBytes, 0, length, width)
+          rowScale(o + row, share, width)
+        }
+        continue
+      }
+      for (let i = 0; i < queries; i += QUERIES) {
+        const rows = min(QUERIES, queries - i)
+        const limit = seen(i + rows - 1, queries, keys, causal)
+        const from = <usize>i * rowBytes
+        block(strip, stripBytes, q + from, rowBytes, keyPanels, headBytes << 3, width, rows, limit, false, 0)
+        // Four rows at a time share a limit; what a row does not see weighs 0, which leaves its chain as it is.
+        for (let r = 0; r < rows; r += 4) {
+          const tileRows = min(4, rows - r)
+          const tileLimit = seen(i + r + tileRows - 1, queries, keys, causal)
+          const tileStrip = strip + <usize>r * stripBytes
+          const to = o + from + <usize>r * rowBytes
+          let s0: f32 = 0
+          let s1: f32 = 0
+          let s2: f32 = 0
+          let s3: f32 = 0
+          for (let j = 0; j < tileRows; j++) {
+            const length = seen(i + r + j, queries, keys, causal)
+            const scores = tileStrip + <usize>j * stripBytes
+            const share = weigh(scores, lse + (<usize>(i + r + j) << 2), scale, length)
+            memory.fill(scores + (<usize>length << 2), 0, <usize>(tileLimit - length) << 2)
+            if (j == 0) s0 = share
+            else if (j == 1) s1 = share
+            else if (j == 2) s2 = share
+            else s3 = share
+          }
+          block(to, rowBytes, tileStrip, stripBytes, valuePanels, <usize>keys << 5, tileLimit, tileRows, width, false, 0)
+          rowScale(to, s0, width)
+          if (tileRows > 1) rowScale(to + rowBytes, s1, width)
+          if (tileRows > 2) rowScale(to + 2 * rowBytes, s2, width)
+          if (tileRows > 3) rowScale(to + 3 * rowBytes, s3, width)
+        }
+      }
+    }
+  }
+}
+
+/** x = exp(x * scale - logSumExp). */
+function weightsOf(x: usize, scale: f32, logSumExp: f32, length: i32): void {
+  const s = splat(scale)
+  const lse = splat(logSumExp)
+  for (let i = length; i > 0; i -= 4, x += 16) {
+    storePart(x, exp4(f32x4.sub(f32x4.mul(v128.load(x), s), lse)), i)
+  }
+}
+
+/** d = p (d - centre) scale. */
+function scoreGradient(d: usize, p: usize, centre: f32, scale: f32, length: i32): void {
+  const c = splat(centre)
+  const s = splat(scale)
+  for (let i = length; i > 0; i -= 4, d += 16, p += 16) {
+    storePart(d, f32x4.mul(f32x4.mul(v128.load(p), s), f32x4.sub(v128.load(d), c)), i)
+  }
+}
+
+/** dx rows [j, j + count) of one head = weights (queries, keys), transposed, times packed rows; continues a sum if `resume`. */
+// @ts-ignore: decorator
+@inline
+function pullKeys(
+  dx: usize, stride: usize, weights: usize, weightBytes: usize, panels: usize, queries: i32, first: i32, j: i32,
+  count: i32, width: i32, resume: bool, scratch: usize,
+): void {
+  const depth = queries - first
+  const from = weights + <usize>first * weightBytes + (<usize>j << 2)
+  transpose(scratch, depth, from, <i32>(weightBytes >> 2), depth, count)
+  const rows = panels + (<usize>first << 5)
+  block(dx + <usize>j * stride, stride, scratch, <usize>depth << 2, rows, <usize>queries << 5, depth, count, width, resume, 0)
+}
+
+/** With p the weights: dV = pT dO; dS = p (dO VT - sum dO O) scale; dQ = dS K; dK = dST Q. Rows of dK, dV from `keys` on are zero. */
+export function attentionPullback(
+  dQuery: usize, dKey: usize, dValue: usize, dOut: usize, query: usize, key: usize, value: usize, out: usize,
+  logSumExp: usize, queries: i32, keys: i32, capacity: i32, heads: i32, keyValueHeads: i32, width: i32,
+  causal: bool, scale: f32, start: i32, end: i32, scratch: usize,
+): void {
+  const group = heads / keyValueHeads
+  const headBytes = <usize>width << 2
+  const rowBytes = headBytes * <usize>heads
+  const keyBytes = headBytes * <usize>keyValueHeads
+  const weightBytes = padded(keys) << 2
+  const keyColumns = scratch
+  const valueColumns = keyColumns + panelBytes(width, keys)
+  const keyRows = valueColumns + panelBytes(width, keys)
+  const outRows = keyRows + panelBytes(keys, width)
+  const queryRows = outRows + panelBytes(queries, width)
+  const p = queryRows + panelBytes(queries, width)
+  const d = p + <usize>queries * weightBytes
+  const turned = d + <usize>queries * weightBytes
+  for (let pair = start; pair < end; pair++) {
+    const b = pair / keyValueHeads
+    const shared = pair % keyValueHeads
+    const keyAt = <usize>b * <usize>capacity * keyBytes + <usize>shared * headBytes
+    packColumns(keyColumns, key + keyAt, keyBytes, width, keys)
+    packColumns(valueColumns, value + keyAt, keyBytes, width, keys)
+    packRows(keyRows, key + keyAt, keyBytes, keys, width)
+    for (let h = shared * group; h < (shared + 1) * group; h++) {
+      const at = <usize>b * <usize>queries * rowBytes + <usize>h * headBytes
+      const lse = logSumExp + (<usize>((b * heads + h) * queries) << 2)
+      packRows(outRows, dOut + at, rowBytes, queries, width)
+      packRows(queryRows, query + at, rowBytes, queries, width)
+      for (let i = 0; i < queries; i += QUERIES) {
+        const rows = min(QUERIES, queries - i)
+        const limit = seen(i + rows - 1, queries, keys, causal)
+        const from = at + <usize>i * rowBytes
+        const pRows = p + <usize>i * weightBytes
+        const dRows = d + <usize>i * weightBytes
+        block(pRows, weightBytes, query + from, rowBytes, keyColumns, headBytes << 3, width, rows, limit, false, 0)
+        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, headBytes << 3, width, rows, limit, false, 0)
+        for (let r = 0; r < rows; r++) {
+          const length = seen(i + r, queries, keys, causal)
+          const row = from + <usize>r * rowBytes
+          const pRow = pRows + <usize>r * weightBytes
+          const dRow = dRows + <usize>r * weightBytes
+          weightsOf(pRow, scale, f32.load(lse + (<usize>(i + r) << 2)), length)
+          scoreGradient(dRow, pRow, rowDot(dOut + row, out + row, width), scale, length)
+          const rest = weightBytes - (<usize>length << 2)
+          memory.fill(pRow + (<usize>length << 2), 0, rest)
+          memory.fill(dRow + (<usize>length << 2), 0, rest)
+        }
+        block(dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0)
+      }
+      const resume = h > shared * group
+      for (let j = 0; j < keys; j += KEYS) {
+        const count = min(KEYS, keys - j)
+        // The first query that sees key j.
+        const first = causal ? min(queries, max(0, j - (keys - queries))) : 0
+        pullKeys(dValue + keyAt, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned)
+        pullKeys(dKey + keyAt, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned)
+      }
+    }
+    for (let j = keys; j < capacity; j++) {
+      memory.fill(dKey + keyAt + <usize>j * keyBytes, 0, headBytes)
+      memory.fill(dValue + keyAt + <usize>j * keyBytes, 0, headBytes)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Elementary functions on four f32 lanes. Errors measured on the normal range against f64 (test/engine/wasm/functions.test.ts):
+ * exp 1, log 1, tanh 2, sigmoid 3, erf 2 ulp. Infinities and NaN behave as Math's; exp reaches subnormals.
+ * exp, log, tanh: Cephes (Moshier, single precision). erf: N. Juffa's two-range minimax polynomials.
+ */
+import { bits, madd, nmadd, splat } from './simd'
+
+/** e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2. */
+// @ts-ignore: decorator
+@inline
+export function exp4(x: v128): v128 {
+  const bounded = f32x4.pmin(f32x4.pmax(x, splat(-104.0)), splat(89.0))
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  const shifted = madd(bounded, splat(1.44269504088896341), splat(12582912.0))
+  const n = f32x4.sub(shifted, splat(12582912.0))
+  const r = nmadd(n, splat(-2.12194440e-4), nmadd(n, splat(0.693359375), bounded))
+  let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3))
+  p = madd(p, r, splat(8.3334519073e-3))
+  p = madd(p, r, splat(4.1665795894e-2))
+  p = madd(p, r, splat(1.6666665459e-1))
+  p = madd(p, r, splat(5.0000001201e-1))
+  p = f32x4.add(madd(p, f32x4.mul(r, r), r), splat(1.0))
+  // 2^n in two halves, so that overflow and subnormals come out right.
+  const exponent = i32x4.sub(shifted, bits(0x4b400000))
+  const half = i32x4.shr_s(exponent, 1)
+  const rest = i32x4.sub(exponent, half)
+  const bias = bits(127)
+  p = f32x4.mul(p, i32x4.shl(i32x4.add(half, bias), 23))
+  return f32x4.mul(p, i32x4.shl(i32x4.add(rest, bias), 23))
+}
+
+/** log(2^e m) = e ln 2 + log m, m in [sqrt(1/2), sqrt 2). */
+// @ts-ignore: decorator
+@inline
+export function log4(x: v128): v128 {
+  const tiny = f32x4.lt(x, splat(1.17549435e-38))
+  const scaled = v128.bitselect(f32x4.mul(x, splat(8388608.0)), x, tiny)
+  // Subtracting the bits of sqrt(1/2) puts the exponent of m in [sqrt(1/2), sqrt 2) on top.
+  const offset = i32x4.sub(scaled, bits(0x3f3504f3))
+  const e = f32x4.sub(f32x4.convert_i32x4_s(i32x4.shr_s(offset, 23)), v128.and(tiny, splat(23.0)))
+  const m = i32x4.add(v128.and(offset, bits(0x007fffff)), bits(0x3f3504f3))
+  const f = f32x4.sub(m, splat(1.0))
+  const z = f32x4.mul(f, f)
+  let p = madd(splat(7.0376836292e-2), f, splat(-1.1514610310e-1))
+  p = madd(p, f, splat(1.1676998740e-1))
+  p = madd(p, f, splat(-1.2420140846e-1))
+  p = madd(p, f, splat(1.4249322787e-1))
+  p = madd(p, f, splat(-1.6668057665e-1))
+  p = madd(p, f, splat(2.0000714765e-1))
+  p = madd(p, f, splat(-2.4999993993e-1))
+  p = madd(p, f, splat(3.3333331174e-1))
+  p = f32x4.mul(f32x4.mul(p, f), z)
+  p = madd(e, splat(-2.12194440e-4), p)
+  p = nmadd(splat(0.5), z, p)
+  let y = madd(e, splat(0.693359375), f32x4.add(f, p))
+  // +inf and NaN pass through, 0 gives -inf, below 0 gives NaN.
+  y = v128.bitselect(y, f32x4.add(x, splat(<f32>NaN)), f32x4.ge(x, splat(0.0)))
+  y = v128.bitselect(splat(-<f32>Infinity), y, f32x4.eq(x, splat(0.0)))
+  return v128.bitselect(x, y, f32x4.eq(x, splat(<f32>Infinity)))
+}
+
+/** |x| < 0.625: odd polynomial; beyond: 1 - 2 / (e^2|x| + 1). */
+// @ts-ignore: decorator
+@inline
+export function tanh4(x: v128): v128 {
+  const size = f32x4.abs(x)
+  const z = f32x4.mul(x, x)
+  let p = madd(splat(-5.70498872745e-3), z, splat(2.06390887954e-2))
+  p = madd(p, z, splat(-5.37397155531e-2))
+  p = madd(p, z, splat(1.33314422036e-1))
+  p = madd(p, z, splat(-3.33332819422e-1))
+  const near = madd(f32x4.mul(p, z), x, x)
+  const e = exp4(f32x4.add(size, size))
+  const far = f32x4.sub(splat(1.0), f32x4.div(splat(2.0), f32x4.add(e, splat(1.0))))
+  const signed = v128.or(far, v128.and(x, bits(0x80000000)))
+  return v128.bitselect(near, signed, f32x4.lt(size, splat(0.625)))
+}
+
+/** 1 / (1 + e^-x). */
+// @ts-ignore: decorator
+@inline
+export function sigmoid4(x: v128): v128 {
+  return f32x4.div(splat(1.0), f32x4.add(splat(1.0), exp4(f32x4.neg(x))))
+}
+
+/** erf for |x| <= 0.9277. */
+// @ts-ignore: decorator
+@inline
+function erfNear(x: v128): v128 {
+  const s = f32x4.mul(x, x)
+  let r = madd(splat(-5.96761703e-4), s, splat(4.99119423e-3))
+  r = madd(r, s, splat(-2.67681349e-2))
+  r = madd(r, s, splat(1.12819925e-1))
+  r = madd(r, s, splat(-3.76125336e-1))
+  r = madd(r, s, splat(1.28379166e-1))
+  return madd(r, x, x)
+}
+
+/** erfc(t) for t >= 0.9277. */
+// @ts-ignore: decorator
+@inline
+function erfcFar(size: v128): v128 {
+  const t = f32x4.pmin(size, splat(10.5))
+  const s = f32x4.mul(t, t)
+  let r = madd(splat(-1.72853470e-5), t, splat(3.83197126e-4))
+  const u = madd(splat(-3.88396438e-3), t, splat(2.42546219e-2))
+  r = madd(r, s, u)
+  r = madd(r, t, splat(-1.06777877e-1))
+  r = madd(r, t, splat(-6.34846687e-1))
+  r = madd(r, t, splat(-1.28717512e-1))
+  r = f32x4.sub(f32x4.mul(r, t), t)
+  return exp4(r)
+}
+
+// @ts-ignore: decorator
+@inline
+export function erf4(x: v128): v128 {
+  const size = f32x4.abs(x)
+  const far = v128.or(f32x4.sub(splat(1.0), erfcFar(size)), v128.and(x, bits(0x80000000)))
+  return v128.bitselect(far, erfNear(x), f32x4.gt(size, splat(0.927734375)))
+}
+
+/** The normal distribution function, (1 + erf(x / sqrt 2)) / 2, without cancellation on the left. */
+// @ts-ignore: decorator
+@inline
+export function normalCdf4(x: v128): v128 {
+  const z = f32x4.mul(x, splat(0.70710678118654752))
+  const size = f32x4.abs(z)
+  const tail = f32x4.mul(splat(0.5), erfcFar(size))
+  const far = v128.bitselect(tail, f32x4.sub(splat(1.0), tail), f32x4.lt(z, splat(0.0)))
+  const near = madd(splat(0.5), erfNear(z), splat(0.5))
+  return v128.bitselect(far, near, f32x4.gt(size, splat(0.927734375)))
+}

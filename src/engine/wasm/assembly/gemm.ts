@@ -1,0 +1,97 @@
+/**
+ * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): panels of y packed
+ * once a block, a 4 x 8 tile in registers. Transposes are strides. Any range of rows or columns is a call of its own (by pointers), with the
+ * same bits, so that threads can split it.
+ */
+import { gemvColumns, gemvRows } from './gemv'
+import { transpose } from './move'
+import { packColumns, packRows } from './pack'
+import { PANEL, ROWS, tile } from './tile'
+
+/** Inner block: a packed panel of 8 columns stays in the first-level cache. */
+const INNER: i32 = 256
+/** Rows of x, and columns of y, in the second-level cache. */
+const X_ROWS: i32 = 64
+const Y_COLUMNS: i32 = 512
+/** Up to here each row is a product of its own with y unpacked. */
+const FEW_ROWS: i32 = 3
+
+/** Bytes of scratch memory `gemm` needs. */
+export function gemmScratch(rows: i32, inner: i32): i32 {
+  const packed = INNER * Y_COLUMNS + INNER * X_ROWS
+  return (max(packed, rows <= FEW_ROWS ? rows * inner : 0) + 16) << 2
+}
+
+/**
+ * x (rows, inner) with element strides xRow, xInner, one of them 1; y (inner, columns) with yInner, yColumn, one of them 1.
+ * `bias` is 0 or the address of `columns` numbers.
+ */
+export function gemm(
+  out: usize, outRow: i32, x: usize, xRow: i32, xInner: i32, y: usize, yInner: i32, yColumn: i32, bias: usize,
+  rows: i32, inner: i32, columns: i32, scratch: usize,
+): void {
+  const outStride = <usize>outRow << 2
+  const xStride = <usize>xRow << 2
+  if (rows <= FEW_ROWS) {
+    if (xInner != 1) {
+      transpose(scratch, inner, x, xInner, inner, rows)
+      x = scratch
+      xRow = inner
+    }
+    for (let i = 0; i < rows; i++) {
+      if (yColumn == 1) gemvRows(out, x, y, <usize>yInner << 2, bias, inner, columns)
+      else gemvColumns(out, x, y, <usize>yColumn << 2, bias, inner, columns)
+      out += outStride
+      x += <usize>xRow << 2
+    }
+    return
+  }
+  const panels = scratch
+  const xs = scratch + (<usize>(INNER * Y_COLUMNS) << 2)
+  for (let column = 0; column < columns; column += Y_COLUMNS) {
+    const width = min(Y_COLUMNS, columns - column)
+    const outColumn = out + (<usize>column << 2)
+    let k = 0
+    do {
+      const depth = min(INNER, inner - k)
+      const yBlock = y + ((<usize>k * <usize>yInner + <usize>column * <usize>yColumn) << 2)
+      if (yColumn == 1) packRows(panels, yBlock, <usize>yInner << 2, depth, width)
+      else packColumns(panels, yBlock, <usize>yColumn << 2, depth, width)
+      const biasNow = bias != 0 && k + depth == inner ? bias + (<usize>column << 2) : 0
+      for (let row = 0; row < rows; row += X_ROWS) {
+        const height = min(X_ROWS, rows - row)
+        let xBlock = x + ((<usize>row * <usize>xRow + <usize>k * <usize>xInner) << 2)
+        let stride = xStride
+        if (xInner != 1) {
+          transpose(xs, depth, xBlock, xInner, depth, height)
+          xBlock = xs
+          stride = <usize>depth << 2
+        }
+        block(
+          outColumn + <usize>row * outStride, outStride, xBlock, stride, panels, <usize>depth << 5,
+          depth, height, width, k > 0, biasNow,
+        )
+      }
+      k += depth
+    } while (k < inner)
+  }
+}
+
+/** out (rows, columns) from row-major x and packed panels. Strides in bytes. */
+export function block(
+  out: usize, outStride: usize, x: usize, xStride: usize, panels: usize, panelStride: usize,
+  inner: i32, rows: i32, columns: i32, resume: bool, bias: usize,
+): void {
+  for (let j = 0; j < columns; j += PANEL) {
+    const width = min(PANEL, columns - j)
+    const biasNow = bias != 0 ? bias + (<usize>j << 2) : 0
+    let to = out + (<usize>j << 2)
+    let from = x
+    for (let i = 0; i < rows; i += ROWS) {
+      tile(to, outStride, from, xStride, panels, inner, min(ROWS, rows - i), width, resume, biasNow)
+      to += outStride * ROWS
+      from += xStride * ROWS
+    }
+    panels += panelStride
+  }
+}

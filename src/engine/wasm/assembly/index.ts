@@ -1,0 +1,13 @@
+/** Everything the engine calls. Addresses are bytes, sizes and strides elements, unless a kernel says otherwise. */
+export * from './activation'
+export { attention, attentionPullback, attentionPullbackScratch, attentionScratch } from './attention'
+export * from './elementwise'
+export { gemm, gemmScratch } from './gemm'
+export { copyRows, gather, scatterAdd, transpose } from './move'
+export { layerNorm, layerNormPullback, rmsNorm, rmsNormPullback } from './norm'
+export { adamW } from './optimizer'
+export { dropout, uniform } from './random'
+export { dot, maxColumns, maxRows, sumColumns, sumRows } from './reduce'
+export { rotary } from './rotary'
+export { copy, fill } from './simd'
+export { crossEntropy, crossEntropyPullback, softmax, softmaxPullback } from './softmax'

@@ -1,0 +1,162 @@
+/** The overrides over the compiled kernels: every fused row of the interface. */
+import type { Fused } from '../engine.ts'
+import type { Kernels } from './binary.generated.ts'
+import { matmul } from './matmul.ts'
+import type { Memory } from './memory.ts'
+import { addressOrNone, addressOf as at } from './storage.ts'
+
+/** Uniform numbers are multiples of 2^-24: u >= rate compares integers, as exactly as f64 would. */
+const UNIFORM_STEPS = 2 ** 24
+
+export const fused = (memory: Memory, kernels: Kernels): Fused => ({
+  linear: (out, x, weight, bias, sizes) =>
+    matmul(memory, kernels, at(out), at(x), at(weight), addressOrNone(bias), sizes),
+  softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
+  softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
+  activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),
+  activationPullback: (kind, dx, dy, x, size) => kernels[`${kind}Pullback`](at(dx), at(dy), at(x), size),
+  layerNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, columns }) =>
+    kernels.layerNorm(
+      at(out),
+      at(mean),
+      at(deviation),
+      at(x),
+      addressOrNone(weight),
+      addressOrNone(bias),
+      epsilon,
+      rows,
+      columns,
+    ),
+  layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, { rows, columns }) =>
+    kernels.layerNormPullback(
+      at(dx),
+      addressOrNone(dWeight),
+      addressOrNone(dBias),
+      at(dy),
+      at(x),
+      addressOrNone(weight),
+      at(mean),
+      at(deviation),
+      rows,
+      columns,
+    ),
+  rmsNorm: (out, deviation, x, weight, epsilon, { rows, columns }) =>
+    kernels.rmsNorm(at(out), at(deviation), at(x), addressOrNone(weight), epsilon, rows, columns),
+  rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, { rows, columns }) =>
+    kernels.rmsNormPullback(
+      at(dx),
+      addressOrNone(dWeight),
+      at(dy),
+      at(x),
+      addressOrNone(weight),
+      at(deviation),
+      rows,
+      columns,
+    ),
+  rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
+    kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
+  attention: (out, logSumExp, query, key, value, sizes) => {
+    const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
+    kernels.attention(
+      at(out),
+      at(logSumExp),
+      at(query),
+      at(key),
+      at(value),
+      queries,
+      keys,
+      keyCapacity,
+      heads,
+      keyValueHeads,
+      headWidth,
+      causal,
+      scale,
+      0,
+      batch * keyValueHeads,
+      memory.scratch(kernels.attentionScratch(queries, keys, headWidth) >>> 0),
+    )
+  },
+  attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
+    const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
+    kernels.attentionPullback(
+      at(dQuery),
+      at(dKey),
+      at(dValue),
+      at(dOut),
+      at(query),
+      at(key),
+      at(value),
+      at(out),
+      at(logSumExp),
+      queries,
+      keys,
+      keyCapacity,
+      heads,
+      keyValueHeads,
+      headWidth,
+      causal,
+      scale,
+      0,
+      batch * keyValueHeads,
+      memory.scratch(kernels.attentionPullbackScratch(queries, keys, headWidth) >>> 0),
+    )
+  },
+  crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>
+    kernels.crossEntropy(
+      at(losses),
+      at(logSumExp),
+      at(logits),
+      memory.stage(targets),
+      ignoreIndex,
+      labelSmoothing,
+      rows,
+      columns,
+    ),
+  crossEntropyPullback: (dLogits, dLosses, logits, logSumExp, sizes) => {
+    const { targets, ignoreIndex, labelSmoothing, rows, columns } = sizes
+    kernels.crossEntropyPullback(
+      at(dLogits),
+      at(dLosses),
+      at(logits),
+      at(logSumExp),
+      memory.stage(targets),
+      ignoreIndex,
+      labelSmoothing,
+      rows,
+      columns,
+    )
+  },
+  dropout: (out, x, key, rate, size) =>
+    kernels.dropout(
+      at(out),
+      at(x),
+      key[0],
+      key[1],
+      Math.ceil(rate * UNIFORM_STEPS),
+      1 / (1 - rate),
+      0,
+      size,
+      memory.scratch(64),
+    ),
+  dot: (out, x, y, size) => kernels.dot(at(out), at(x), at(y), size),
+  adamW: (update, first, second, gradient, parameter, numbers, size) => {
+    const { rate, beta1, beta2, epsilon, weightDecay, correction1, correction2 } = numbers
+    kernels.adamW(
+      at(update),
+      at(first),
+      at(second),
+      at(gradient),
+      at(parameter),
+      rate,
+      beta1,
+      1 - beta1,
+      beta2,
+      1 - beta2,
+      epsilon,
+      weightDecay,
+      1 / correction1,
+      1 / correction2,
+      size,
+    )
+  },
+})

@@ -1,0 +1,41 @@
+import type { MatmulSizes } from '../engine.ts'
+import type { Kernels } from './binary.generated.ts'
+import type { Memory } from './memory.ts'
+
+/** out = x y + bias (0: none), addresses in bytes. One matrix y for a whole batch makes the batch rows of one product. */
+export const matmul = (
+  memory: Memory,
+  kernels: Kernels,
+  out: number,
+  x: number,
+  y: number,
+  bias: number,
+  { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY }: MatmulSizes,
+): void => {
+  const folds = xBatched && !yBatched && !transposeX
+  const height = folds ? batch * rows : rows
+  const scratch = memory.scratch(kernels.gemmScratch(height, inner))
+  const xRow = transposeX ? 1 : inner
+  const xInner = transposeX ? rows : 1
+  const yInner = transposeY ? 1 : columns
+  const yColumn = transposeY ? inner : 1
+  const xStep = xBatched ? 4 * rows * inner : 0
+  const yStep = yBatched ? 4 * inner * columns : 0
+  const products = folds ? 1 : batch
+  for (let i = 0; i < products; i++)
+    kernels.gemm(
+      out + 4 * i * rows * columns,
+      columns,
+      x + i * xStep,
+      xRow,
+      xInner,
+      y + i * yStep,
+      yInner,
+      yColumn,
+      bias,
+      height,
+      inner,
+      columns,
+      scratch,
+    )
+}

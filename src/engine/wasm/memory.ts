@@ -1,0 +1,102 @@
+/** One WebAssembly memory with its views, its heap and a scratch block. Views die when memory grows, so they are read through here. */
+import { type Block, Heap, LINE } from './heap.ts'
+
+const PAGE = 65536
+const MEBIBYTE = 2 ** 20
+/** Growth by an eighth keeps the number of growths small and the slack too. */
+const GROWTH = 1 / 8
+
+/** The engine's memory cannot grow any further. */
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError'
+}
+
+export class Memory {
+  readonly wasm: WebAssembly.Memory
+  readonly #heap: Heap
+  readonly #maximum: number
+  #floats: Float32Array
+  #integers: Int32Array
+  #scratch: Block | null = null
+
+  /** `maximum` in bytes, at most 4 GiB. */
+  constructor(maximum: number) {
+    this.#maximum = Math.floor(Math.min(maximum, 2 ** 32) / PAGE) * PAGE
+    this.wasm = new WebAssembly.Memory({ initial: 1, maximum: this.#maximum / PAGE })
+    this.#floats = new Float32Array(this.wasm.buffer)
+    this.#integers = new Int32Array(this.wasm.buffer)
+    // Address 0 stands for "absent". A line behind the last block: vector loads may run past its end.
+    let end = 2 * LINE
+    this.#heap = new Heap(LINE, bytes => {
+      const needed = end + bytes
+      if (needed > this.#maximum) return 0
+      this.#growTo(needed)
+      const added = this.wasm.buffer.byteLength - end
+      end += added
+      return added
+    })
+  }
+
+  /** Grows to at least `bytes`, by more if there is room. */
+  #growTo(bytes: number): void {
+    const now = this.wasm.buffer.byteLength
+    if (bytes <= now) return
+    const wished = Math.min(this.#maximum, Math.max(bytes, now * (1 + GROWTH), now + MEBIBYTE))
+    try {
+      this.wasm.grow(Math.ceil((wished - now) / PAGE))
+    } catch (cause) {
+      throw this.#exhausted(bytes - now, cause)
+    }
+    this.#floats = new Float32Array(this.wasm.buffer)
+    this.#integers = new Int32Array(this.wasm.buffer)
+  }
+
+  #exhausted(bytes: number, cause?: unknown): OutOfMemoryError {
+    const inMebibytes = (n: number): string => `${(n / MEBIBYTE).toFixed(1)} MiB`
+    return new OutOfMemoryError(
+      `the wasm engine is out of memory: ${inMebibytes(bytes)} more asked, ${inMebibytes(this.#heap.taken)} in use, ${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model`,
+      { cause },
+    )
+  }
+
+  get floats(): Float32Array {
+    return this.#floats
+  }
+
+  get integers(): Int32Array {
+    return this.#integers
+  }
+
+  /** Bytes the host gave to this memory. */
+  get bytes(): number {
+    return this.wasm.buffer.byteLength
+  }
+
+  allocate(bytes: number): Block {
+    const block = this.#heap.allocate(bytes)
+    if (block === null) throw this.#exhausted(bytes)
+    return block
+  }
+
+  release(block: Block): void {
+    this.#heap.release(block)
+  }
+
+  /** Address of `bytes` that hold nothing between kernels. Grows by doubling and is never counted as a storage. */
+  scratch(bytes: number): number {
+    const held = this.#scratch
+    if (held !== null && held.bytes >= bytes) return held.address
+    if (held !== null) this.#heap.release(held)
+    this.#scratch = null
+    const block = this.allocate(Math.max(bytes, 2 * (held?.bytes ?? 0)))
+    this.#scratch = block
+    return block.address
+  }
+
+  /** Puts host integers into the scratch block. */
+  stage(ids: Int32Array): number {
+    const address = this.scratch(ids.byteLength)
+    this.#integers.set(ids, address / 4)
+    return address
+  }
+}
