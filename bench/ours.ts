@@ -1,27 +1,28 @@
 /** Our side of the rows, through the library's own pipelines. */
 import { lastValueFrom, Subject, tap } from 'rxjs'
-import { adamW, chain, clipByGlobalNorm, cosineDecay, type Rate } from '../operators/optimizer/index.ts'
+import { adamW, chain, clipByGlobalNorm } from '../operators/optimizer/index.ts'
 import { trainCharacterTokenizer } from '../operators/token/character.ts'
-import { decoder } from '../pipelines/decoder.ts'
-import { evaluate } from '../pipelines/evaluate.ts'
+import { generate } from '../pipelines/generate.ts'
 import { gpt } from '../pipelines/gpt.ts'
 import { everyLogits, type LanguageModel, nextLogits } from '../pipelines/languageModel.ts'
 import { upload } from '../pipelines/parameters.ts'
 import { presetConfig, presets, presetTraining } from '../pipelines/presets.ts'
-import { type Batch, randomWindows } from '../pipelines/textBatches.ts'
+import type { Batch } from '../pipelines/textBatches.ts'
 import { train } from '../pipelines/train.ts'
 import { trainer } from '../pipelines/trainer.ts'
+import { encodeParts, learnTokenizer, splitText } from '../pipelines/trainingData.ts'
+import { trainingRun } from '../pipelines/trainingRun.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
+import { GenerationOptions } from '../src/codec/generation.ts'
 import { Gpt2Config } from '../src/codec/gpt2.ts'
-import type { Named } from '../src/context.ts'
+import { context, type Named } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { wasmEngine } from '../src/engine/wasm/engine.ts'
 import type { HostTensors } from '../src/format/host-tensor.ts'
-import { initialize } from '../src/initialize.ts'
-import { fold, key } from '../src/random.ts'
-import { read, readNow, tensor } from '../src/tensor/tensor.ts'
+import { key } from '../src/random.ts'
+import { scope } from '../src/tensor/scope.ts'
+import { readNow } from '../src/tensor/tensor.ts'
 import { type Tokens, tokens } from '../src/tensor/tokens.ts'
-import { feedback } from '../streams/index.ts'
 import type { GptShape } from './weights.ts'
 
 /** The engine of all rows; single-threaded. */
@@ -47,7 +48,8 @@ const modelOf = ({ vocabulary, block, layers, heads, width }: GptShape): Languag
     ),
   )
 
-const optimizer = (rate: Rate) => chain(clipByGlobalNorm(1), adamW({ rate, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 }))
+const optimizer = (rate: number) =>
+  chain(clipByGlobalNorm(1), adamW({ rate, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 }))
 
 export interface Steps {
   /** Loss of each step, before its update. */
@@ -107,8 +109,6 @@ export const gptTrainer = (shape: GptShape, weights: HostTensors, rate: number):
 
 export interface Decoded {
   readonly ids: readonly number[]
-  /** After the last of them. */
-  readonly logits: ArrayLike<number>
   readonly milliseconds: number
 }
 
@@ -116,44 +116,39 @@ export interface GptDecoder {
   readonly backend: string
   /** Feeds the prompt, then times `count` greedy steps. */
   decode(prompt: readonly number[], count: number): Promise<Decoded>
+  /** Logits after the last of these tokens, without a cache. */
+  logits(ids: readonly number[]): ArrayLike<number>
   close(): void
 }
 
-const greedy = (logits: ArrayLike<number>): number => {
-  let best = 0
-  for (let i = 1; i < logits.length; i++) if ((logits[i] ?? 0) > (logits[best] ?? 0)) best = i
-  return best
-}
+/** As many characters as the model has tokens; which ones does not matter. */
+const characters = (count: number): string =>
+  Array.from({ length: count }, (_, i) => String.fromCodePoint(33 + i)).join('')
 
-/** Cached decoding driven by its own output, through the stream that `generate` uses. */
+/** Greedy text through `generate`: the cached decoder, sampler, detokenizer and stop rules, as a user gets it. */
 export const gptDecoder = (shape: GptShape, weights: HostTensors): GptDecoder => {
   const engine = benchEngine()
   const parameters: Named = upload(weights, engine)
-  const model = nextLogits(modelOf(shape))
+  const model = modelOf(shape)
+  const tokenizer = trainCharacterTokenizer([characters(shape.vocabulary)])
   return {
     backend: engine.backend,
     decode: async (prompt, count) => {
-      let start = 0
+      // From the first token, which ends the prompt's pass, to one more than `count`: as many passes.
+      const options = decodeOrThrow(GenerationOptions, { tokens: count + 1, greedy: true }, 'bench')
       const ids: number[] = []
-      const logits = await lastValueFrom(
-        feedback({
-          device: decoder(model, { parameters, capacity: shape.block }),
-          read,
-          host: {
-            init: () => 0,
-            step: (step: number, values: ArrayLike<number>) => {
-              if (step === 0) start = performance.now()
-              if (step === count) return [{ emit: [values], next: null }, step]
-              const id = greedy(values)
-              ids.push(id)
-              return [{ emit: [values], next: tokens([id]) }, step + 1]
-            },
-          },
-          first: tokens(prompt),
-        }),
+      const times: number[] = []
+      await lastValueFrom(
+        generate({ model, parameters, tokenizer }, Int32Array.from(prompt), options).pipe(
+          tap(({ token }) => {
+            ids.push(token)
+            times.push(performance.now())
+          }),
+        ),
       )
-      return { ids, logits, milliseconds: performance.now() - start }
+      return { ids: ids.slice(0, count), milliseconds: (times.at(-1) ?? 0) - (times[0] ?? 0) }
     },
+    logits: ids => scope(() => readNow(nextLogits(model)(context(parameters), tokens(ids)).value)),
     close: () => {
       for (const parameter of Object.values(parameters)) parameter.release()
     },
@@ -172,43 +167,23 @@ export const trainNanogpt = async (
   watch: (step: number, loss: number) => void,
 ): Promise<Quality> => {
   const preset = presets['nanogpt-cpu']
-  const options = presetTraining(preset, { seed }, 'bench')
-  const tokenizer = trainCharacterTokenizer([text])
-  const ids = tokenizer.encode(text)
-  const cut = Math.floor((1 - options.validation) * ids.length)
-  const [training, validation] = [ids.subarray(0, cut), ids.subarray(cut)]
-  const model = everyLogits(gpt(presetConfig(preset, tokenizer.vocabularySize, 0)))
-  const engine = benchEngine()
-  const root = key(seed)
-  const { steps, batch, block, learningRate, minimumLearningRate, warmup } = options
-  const machine = optimizer(cosineDecay({ rate: learningRate, minimum: minimumLearningRate, warmup, total: steps }))
-  const batchAt = randomWindows(training, { batch, block }, fold(root, 'batches'))
-  let trained: Named = {}
-  await lastValueFrom(
-    train({
-      trainer: trainer(
-        model,
-        machine,
-        () => ({
-          parameters: initialize(model, tokens([0]), engine, fold(root, 'parameters')),
-          optimizer: machine.init(),
-          step: 0,
-        }),
-        fold(root, 'dropout'),
-      ),
-      batchAt: index => (index < steps ? batchAt(index) : null),
-    }).pipe(
-      tap(({ step, loss, state }) => {
+  const options = presetTraining(preset, { seed, evaluateEvery: 0, checkpointEvery: 0 }, 'bench')
+  const parts = splitText(text, options.validation)
+  const tokenizer = learnTokenizer(preset.tokenizer, parts)
+  const run = trainingRun({
+    engine: benchEngine(),
+    config: presetConfig(preset, tokenizer.vocabularySize, options.dropout),
+    options,
+    ...encodeParts(tokenizer, parts, options.block),
+    from: null,
+  })
+  const { validation } = await lastValueFrom(
+    run.pipe(
+      tap(({ step, loss }) => {
         if (step % 250 === 0) watch(step, loss)
-        if (step === steps) trained = copyOf(state.parameters, wasmEngine())
       }),
     ),
   )
-  const { loss } = await lastValueFrom(evaluate(model, trained, validation, { batch: 256, block }))
-  for (const parameter of Object.values(trained)) parameter.release()
-  return { loss }
+  if (validation === null) throw new Error('the last step was not validated')
+  return { loss: validation }
 }
-
-/** The driver frees its state when the run ends: what is to outlive it is read. */
-const copyOf = (parameters: Named, engine: Engine): Named =>
-  Object.fromEntries(Object.entries(parameters).map(([name, x]) => [name, tensor(engine, x.shape, readNow(x))]))
