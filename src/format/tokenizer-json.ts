@@ -2,6 +2,7 @@
  * The outer form of Hugging Face's `tokenizer.json`: added tokens, five stages, a model. What each stage means is decided where
  * tokenizers are made. Source: huggingface/tokenizers, `tokenizer/serialization.rs`.
  */
+import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { decodeOrThrow, orThrow } from '../codec/decode.ts'
 import { boolean, nullable, text, withDefault } from '../codec/fields.ts'
@@ -18,53 +19,53 @@ const addedToken = t.intersection([
   }),
 ])
 
-/** A stage is known by its type; the fields of all types that are read here. */
-export interface Stage {
-  readonly type: string
-  readonly normalizers?: readonly Stage[] | undefined
-  readonly pretokenizers?: readonly Stage[] | undefined
-  readonly processors?: readonly Stage[] | undefined
-  readonly decoders?: readonly Stage[] | undefined
-  readonly prepend?: string | undefined
-  readonly content?: string | undefined
-  readonly pattern?: { readonly String?: string | undefined; readonly Regex?: string | undefined } | undefined
-  readonly behavior?: string | undefined
-  readonly invert?: boolean | undefined
-  readonly add_prefix_space?: boolean | null | undefined
-  readonly use_regex?: boolean | undefined
-  readonly replacement?: string | undefined
-  readonly prepend_scheme?: string | undefined
-  readonly split?: boolean | undefined
-  readonly single?: readonly Readonly<Record<string, unknown>>[] | undefined
-  readonly special_tokens?: Readonly<Record<string, { readonly ids: readonly number[] }>> | undefined
-  readonly cls?: readonly [string, number] | undefined
-  readonly sep?: readonly [string, number] | undefined
-}
-
-const stage: t.Type<Stage, unknown, unknown> = t.recursion('a stage with a type', self =>
-  t.intersection([
+const step = t.intersection(
+  [
     t.type({ type: text }),
     t.partial({
-      normalizers: t.readonlyArray(self),
-      pretokenizers: t.readonlyArray(self),
-      processors: t.readonlyArray(self),
-      decoders: t.readonlyArray(self),
       prepend: text,
       content: text,
       pattern: t.partial({ String: text, Regex: text }),
       behavior: text,
       invert: boolean,
-      add_prefix_space: t.union([boolean, t.null, t.undefined], 'true or false'),
+      add_prefix_space: t.union([boolean, t.null], 'true or false'),
       use_regex: boolean,
       replacement: text,
       prepend_scheme: text,
       split: boolean,
+      start: t.number,
+      stop: t.number,
       single: t.readonlyArray(t.record(t.string, t.unknown)),
       special_tokens: t.record(t.string, t.type({ ids: t.readonlyArray(tokenId) })),
       cls: t.tuple([text, tokenId]),
       sep: t.tuple([text, tokenId]),
     }),
-  ]),
+  ],
+  'an object with a type',
+)
+
+/** One step of a stage, known by its type; the fields of all types that are read here. */
+export type Step = t.TypeOf<typeof step>
+
+const steps = t.readonlyArray(step)
+const sequence = t.type({ type: t.literal('Sequence') })
+const inner = t.partial({ normalizers: steps, pretokenizers: steps, processors: steps, decoders: steps })
+
+/** A stage as the list of its steps: none, one, or those of a `Sequence`. */
+const stage: t.Type<readonly Step[], unknown, unknown> = new t.Type<readonly Step[], unknown, unknown>(
+  'a stage',
+  steps.is,
+  (input, context) => {
+    if (input === null || input === undefined) return t.success([])
+    if (!sequence.is(input)) return E.map((only: Step) => [only])(step.validate(input, context))
+    return E.map(({ normalizers, pretokenizers, processors, decoders }: t.TypeOf<typeof inner>) => [
+      ...(normalizers ?? []),
+      ...(pretokenizers ?? []),
+      ...(processors ?? []),
+      ...(decoders ?? []),
+    ])(inner.validate(input, context))
+  },
+  list => list,
 )
 
 const model = t.type({
@@ -81,10 +82,10 @@ const model = t.type({
 
 const tokenizerJson = t.type({
   added_tokens: withDefault(t.readonlyArray(addedToken), []),
-  normalizer: nullable(stage),
-  pre_tokenizer: nullable(stage),
-  post_processor: nullable(stage),
-  decoder: nullable(stage),
+  normalizer: stage,
+  pre_tokenizer: stage,
+  post_processor: stage,
+  decoder: stage,
   model,
 })
 
