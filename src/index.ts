@@ -1,0 +1,49 @@
+/** What things are: tensors on engines, kernels, operators, machines, scopes, randomness, formats. */
+export {
+  type Context,
+  context,
+  type Declare,
+  type Initializer,
+  type Named,
+  normalInit,
+  onesInit,
+  parameter,
+  type Tap,
+  zerosInit,
+} from './context.ts'
+export { type Apply, define, type Wire } from './define.ts'
+export type { Counter } from './engine/counter.ts'
+export type { Activation, Engine, HostData } from './engine/engine.ts'
+export { type EngineName, engineNames, type Opened, openEngine } from './engine/open.ts'
+export { referenceEngine } from './engine/reference/engine.ts'
+export { shapeEngine } from './engine/shape/engine.ts'
+export { type WasmOptions, wasmEngine } from './engine/wasm/engine.ts'
+export { InputError, NumericError, ShapeError, UsedAfterFreeError } from './errors.ts'
+export { floats, type HostTensor, type HostTensors, hostTensor } from './format/host-tensor.ts'
+export { readSafetensors, writeSafetensors } from './format/safetensors.ts'
+export { initialize, initialValues, type ParameterSpec, parametersOf } from './initialize.ts'
+export * from './kernel/index.ts'
+export { chain, type Machine, pure } from './machine.ts'
+export {
+  add as addOperator,
+  type Cotangent,
+  category,
+  checkpoint,
+  compose,
+  concat as addGradients,
+  copy,
+  id,
+  type Operator,
+  type Pulled,
+  parallel,
+  residual,
+  scoped,
+  sequence,
+  stack,
+} from './operator.ts'
+export * as random from './random.ts'
+export { fold, type Key, key } from './random.ts'
+export { flatten, unflatten } from './state.ts'
+export { Region, scope, tensorsOf } from './tensor/scope.ts'
+export { type Axes, empty, read, readNow, type Shape, sizeOf, type Tensor, tensor } from './tensor/tensor.ts'
+export { type Tokens, tokens } from './tensor/tokens.ts'
