@@ -56,12 +56,13 @@ export class TokenTable {
     return -1
   }
 
-  /** Id of the token whose bytes are those of `left` followed by those of `right`, or -1. */
+  /** Id of the token whose bytes are those of `left` followed by those of `right`, or -1; a token left out joins with none. */
   join(left: number, right: number): number {
     const pool = this.#pool
     const [l, lEnd] = [this.#offsets[left], this.#offsets[left + 1]]
     const [r, rEnd] = [this.#offsets[right], this.#offsets[right + 1]]
     const [leftLength, rightLength] = [lEnd - l, rEnd - r]
+    if (leftLength === 0 || rightLength === 0) return -1
     const mask = this.#slots.length - 1
     const hash = hashOf(pool, r, rEnd, hashOf(pool, l, lEnd))
     for (let at = spread(hash) & mask; this.#slots[at] >= 0; at = (at + 1) & mask) {
