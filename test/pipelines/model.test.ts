@@ -1,0 +1,259 @@
+import fc from 'fast-check'
+import test from 'tape'
+import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
+import { type DecoderState, decoder, fork, truncate } from '../../pipelines/decoder.ts'
+import { everyLogits, type LanguageModel, nextLogits } from '../../pipelines/languageModel.ts'
+import { context, type Named } from '../../src/context.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { referenceEngine } from '../../src/engine/reference/engine.ts'
+import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import { compose } from '../../src/operator.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import { readNow, tensor } from '../../src/tensor/tensor.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
+import { finiteDifference, pullbackTwice } from '../laws/operator.ts'
+import { breaks, holds } from '../property.ts'
+import { models, parametersFor, VOCABULARY } from './models.ts'
+
+const CAPACITY = 24
+const ids = (minLength: number, maxLength = 8) => fc.array(fc.nat(VOCABULARY - 1), { minLength, maxLength })
+const RUNS = { numRuns: 15 }
+
+type Numbers = readonly number[]
+
+/** Logits of every position of one sequence, flat. */
+const full = (model: LanguageModel, parameters: Named, sequence: Numbers): number[] =>
+  scope(() => Array.from(readNow(everyLogits(model)(context(parameters), tokens(sequence)).value)))
+
+/** Feeds chunks one after another; logits of every position, flat, and the last state. */
+const stepped = (model: LanguageModel, parameters: Named, chunks: readonly Numbers[], from?: DecoderState) => {
+  const machine = decoder(everyLogits(model), { parameters, capacity: CAPACITY })
+  let state = from ?? machine.init()
+  const logits: number[] = []
+  for (const chunk of chunks.filter(part => part.length > 0))
+    state = scope(() => {
+      const [out, next] = machine.step(state, tokens(chunk))
+      logits.push(...readNow(out))
+      return next
+    })
+  return { logits, state }
+}
+
+const release = ({ caches }: DecoderState): void => {
+  for (const cache of Object.values(caches)) cache.release()
+}
+
+const close = (x: Numbers, y: Numbers, tolerance: number): boolean =>
+  x.length === y.length && x.every((a, i) => Math.abs(a - (y[i] ?? Number.NaN)) <= tolerance * (1 + Math.abs(a)))
+const same = (x: Numbers, y: Numbers): boolean => x.length === y.length && x.every((a, i) => Object.is(a, y[i]))
+
+/** Cuts a sequence at the given places. */
+const cut = (sequence: Numbers, places: Numbers): Numbers[] => {
+  const at = [...new Set(places.map(place => place % (sequence.length + 1)))].sort((a, b) => a - b)
+  return [0, ...at].map((start, i) => sequence.slice(start, [...at, sequence.length][i]))
+}
+
+const engines: Readonly<Record<string, () => Engine>> = { reference: referenceEngine, wasm: wasmEngine }
+/** Reference: rounding only. wasm: nothing at all, since no row's value depends on its neighbours. */
+const equal: Readonly<Record<string, (x: Numbers, y: Numbers) => boolean>> = {
+  reference: (x, y) => close(x, y, 1e-9),
+  wasm: same,
+}
+
+for (const [name, model] of Object.entries(models)) {
+  for (const [engineName, open] of Object.entries(engines)) {
+    const engine = open()
+    const parameters = parametersFor(model, engine)
+    const agree = equal[engineName] ?? same
+    const live = () => engine.counter.allocated - engine.counter.freed
+    const base = live()
+
+    test(`${name} on ${engineName}: L1, L3-L6`, t => {
+      holds(
+        t,
+        'L1 batching invariance: f(batch)[i] = f([x_i])',
+        fc.property(
+          fc.integer({ min: 1, max: 6 }).chain(time => fc.array(ids(time, time), { minLength: 1, maxLength: 5 })),
+          rows => {
+            const time = rows[0]?.length ?? 0
+            const batched = scope(() =>
+              Array.from(
+                readNow(everyLogits(model)(context(parameters), tokens(rows.flat(), [rows.length, time])).value),
+              ),
+            )
+            return rows.every((row, i) =>
+              agree(full(model, parameters, row), batched.slice(i * time * VOCABULARY, (i + 1) * time * VOCABULARY)),
+            )
+          },
+        ),
+        RUNS,
+      )
+      holds(
+        t,
+        'L3 cached steps = full forward; L4 any chunks = one',
+        fc.property(ids(1), fc.array(fc.nat(), { maxLength: 4 }), (sequence, places) => {
+          const whole = full(model, parameters, sequence)
+          const single = stepped(
+            model,
+            parameters,
+            sequence.map(id => [id]),
+          )
+          const chunked = stepped(model, parameters, cut(sequence, places))
+          release(single.state)
+          release(chunked.state)
+          return agree(whole, single.logits) && agree(whole, chunked.logits)
+        }),
+        RUNS,
+      )
+      breaks(
+        t,
+        'L3 fails for a decoder that forgets its offset',
+        fc.property(ids(3), sequence => {
+          const machine = decoder(everyLogits(model), { parameters, capacity: CAPACITY })
+          return scope(() => {
+            const [first, state] = machine.step(machine.init(), tokens(sequence.slice(0, 2)))
+            const [rest] = machine.step({ ...state, length: 0 }, tokens(sequence.slice(2)))
+            return agree(full(model, parameters, sequence), [...readNow(first), ...readNow(rest)])
+          })
+        }),
+        RUNS,
+      )
+      holds(
+        t,
+        'L5 rollback and fork',
+        fc.property(ids(1), ids(1), ids(1), (prompt, one, other) => {
+          const start = stepped(model, parameters, [prompt])
+          const forked = fork(start.state)
+          const left = stepped(model, parameters, [one], start.state)
+          const right = stepped(model, parameters, [other], forked)
+          const back = stepped(model, parameters, [other], truncate(left.state, prompt.length))
+          release(right.state)
+          release(back.state)
+          const tail = (sequence: Numbers, from: number) => full(model, parameters, sequence).slice(from * VOCABULARY)
+          return (
+            agree(left.logits, tail([...prompt, ...one], prompt.length)) &&
+            agree(right.logits, tail([...prompt, ...other], prompt.length)) &&
+            agree(back.logits, right.logits)
+          )
+        }),
+        RUNS,
+      )
+      holds(
+        t,
+        'L6 teacher forcing = autoregression',
+        fc.property(ids(1, 4), prompt => {
+          const greedy = (logits: Numbers) => logits.indexOf(Math.max(...logits))
+          let { logits, state } = stepped(model, parameters, [prompt])
+          const closed: number[] = [...logits]
+          const sequence = [...prompt]
+          for (let n = 0; n < 4; n++) {
+            const next = greedy(logits.slice(-VOCABULARY))
+            sequence.push(next)
+            ;({ logits, state } = stepped(model, parameters, [[next]], state))
+            closed.push(...logits)
+          }
+          release(state)
+          return agree(full(model, parameters, sequence), closed)
+        }),
+        RUNS,
+      )
+      const consumed = stepped(model, parameters, [[1, 2]])
+      const after = stepped(model, parameters, [[3]], consumed.state)
+      t.throws(() => stepped(model, parameters, [[3]], consumed.state), /consumed/, 'stepping a consumed state throws')
+      release(after.state)
+      t.equal(live(), base, 'S15 nothing is left')
+      t.end()
+    })
+  }
+
+  test(`${name}: A8, L2, L7, D3, D4`, t => {
+    const engine = referenceEngine()
+    const parameters = parametersFor(model, engine)
+    const m = everyLogits(model)
+    holds(
+      t,
+      'A8 causality and L2 right padding: what follows a position changes nothing before it',
+      fc.property(ids(1), ids(1), (sequence, pads) => {
+        const real = full(model, parameters, sequence)
+        return same(real, full(model, parameters, [...sequence, ...pads]).slice(0, real.length))
+      }),
+      RUNS,
+    )
+    const logProbability = (sequence: Numbers): number => {
+      const logits = full(model, parameters, sequence)
+      return sequence.slice(1).reduce((sum, id, t) => {
+        const row = logits.slice(t * VOCABULARY, (t + 1) * VOCABULARY)
+        return sum + (row[id] ?? 0) - Math.log(row.reduce((z, x) => z + Math.exp(x), 0))
+      }, 0)
+    }
+    holds(
+      t,
+      'L7 chain rule: the log-probabilities of the tokens sum to -loss n',
+      fc.property(ids(2), sequence => {
+        const [inputs, targets] = [tokens(sequence.slice(0, -1)), tokens(sequence.slice(1))]
+        const loss = scope(() =>
+          Number(readNow(compose(m, crossEntropy(targets))(context(parameters), inputs).value)[0]),
+        )
+        return close([logProbability(sequence)], [-loss * targets.ids.length], 1e-9)
+      }),
+      RUNS,
+    )
+    const every = Array.from({ length: VOCABULARY ** 2 }, (_, i) => [3, Math.floor(i / VOCABULARY), i % VOCABULARY])
+    t.ok(
+      close([every.reduce((sum, sequence) => sum + Math.exp(logProbability(sequence)), 0)], [1], 1e-9),
+      'L7 all continuations of length 2 sum to 1',
+    )
+    const input = tokens([1, 2, 3, 4, 5, 6], [2, 3])
+    const found = finiteDifference(m, context(parameters), input)
+    t.ok(found.ratio <= 1, `D4 finite differences of every parameter (${found.at})`)
+    const twice = pullbackTwice(m, context(parameters), input)
+    t.ok(twice.ratio <= 1, `D3 pullback linear and callable twice (${twice.at})`)
+    t.ok(
+      close(
+        scope(() => Array.from(readNow(nextLogits(model)(context(parameters), tokens([4, 5, 6])).value))),
+        full(model, parameters, [4, 5, 6]).slice(-VOCABULARY),
+        1e-12,
+      ),
+      'the last logits are the last of all',
+    )
+    t.end()
+  })
+}
+
+test('L10 weight tying: the tied gradient is the sum of those of embedding and head', t => {
+  const engine = referenceEngine()
+  const model = models.gpt
+  if (model === undefined) return t.end('no gpt')
+  const parameters = parametersFor(model, engine)
+  const input = tokens([1, 2, 3, 4], [2, 2])
+  const gradient = (head: Named, body: Named): Named => {
+    const hidden = model.body(context(body), input)
+    const logits = model.head(context(head), hidden.value)
+    const [ofHead, dHidden] = logits.pullback(
+      tensor(
+        engine,
+        logits.value.shape,
+        Float64Array.from({ length: logits.value.size }, (_, i) => Math.sin(i)),
+      ),
+    )
+    const [ofBody] = hidden.pullback(dHidden)
+    return {
+      head: ofHead['wte.weight'] ?? tensor(engine, [0], []),
+      body: ofBody['wte.weight'] ?? tensor(engine, [0], []),
+    }
+  }
+  const parts = gradient(parameters, parameters)
+  const whole = everyLogits(model)(context(parameters), input)
+  const [tied] = whole.pullback(
+    tensor(
+      engine,
+      whole.value.shape,
+      Float64Array.from({ length: whole.value.size }, (_, i) => Math.sin(i)),
+    ),
+  )
+  const read = (x: Named, path: string): number[] => (x[path] === undefined ? [] : Array.from(readNow(x[path])))
+  const sum = read(parts, 'head').map((x, i) => x + (read(parts, 'body')[i] ?? Number.NaN))
+  t.ok(close(read(tied, 'wte.weight'), sum, 1e-12), 'L10 tied = head + embedding')
+  t.notOk(close(read(tied, 'wte.weight'), read(parts, 'head'), 1e-6), 'negative control: the head alone is not all')
+  t.end()
+})
