@@ -1,0 +1,20 @@
+/** The engines that laws K1-K3 hold. Adding one is adding a row. */
+import type { Engine } from '../../src/engine/engine.ts'
+import { gpuEngine } from '../../src/engine/gpu/engine.ts'
+import { referenceEngine } from '../../src/engine/reference/engine.ts'
+import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+
+export interface EngineUnderTest {
+  readonly name: string
+  readonly make: () => Engine
+  /** Random problems a kernel; a gpu.js kernel is compiled for each shape. */
+  readonly runs: number
+}
+
+export const engines: readonly EngineUnderTest[] = [
+  { name: 'reference', make: referenceEngine, runs: 10 },
+  { name: 'wasm', make: wasmEngine, runs: 60 },
+  { name: 'wasm without relaxed SIMD', make: () => wasmEngine({ relaxed: false }), runs: 30 },
+  { name: 'gpu cpu', make: () => gpuEngine({ mode: 'cpu' }), runs: 10 },
+  { name: 'gpu webasm', make: () => gpuEngine({ mode: 'webasm' }), runs: 10 },
+]

@@ -1,0 +1,498 @@
+/** Random problems for every public kernel of src/kernel, values and pullbacks: the input of laws K1 and K2. */
+import fc from 'fast-check'
+import type { Activation, BinaryOp, Fused, UnaryOp } from '../../src/engine/engine.ts'
+import { activation, activationPullback } from '../../src/kernel/activation.ts'
+import { adamW } from '../../src/kernel/adamW.ts'
+import { append } from '../../src/kernel/append.ts'
+import { attention, attentionPullback } from '../../src/kernel/attention.ts'
+import { sameShape } from '../../src/kernel/axis.ts'
+import { add, binary, broadcastShape, multiply, scale, subtract } from '../../src/kernel/binary.ts'
+import { crossEntropy, crossEntropyPullback, crossEntropySizes } from '../../src/kernel/crossEntropy.ts'
+import { dot } from '../../src/kernel/dot.ts'
+import { dropout, uniformTensor } from '../../src/kernel/dropout.ts'
+import { duplicate, full } from '../../src/kernel/fill.ts'
+import { gather, scatterAdd } from '../../src/kernel/gather.ts'
+import { accumulate } from '../../src/kernel/inPlace.ts'
+import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
+import { linear, linearPullback } from '../../src/kernel/linear.ts'
+import { matmulTransposed } from '../../src/kernel/matmul.ts'
+import { permute } from '../../src/kernel/permute.ts'
+import { broadcastTo, max, reduceTo, sum, total } from '../../src/kernel/reduce.ts'
+import { rmsNorm, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
+import { rotary } from '../../src/kernel/rotary.ts'
+import { concat, pad, slice, split } from '../../src/kernel/slice.ts'
+import { softmax, softmaxPullback } from '../../src/kernel/softmax.ts'
+import { exp, unary } from '../../src/kernel/unary.ts'
+import { key } from '../../src/random.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
+import { type Draw, draw, type HostArray, length, numbers, positiveLength, shape } from '../arbitraries/tensor.ts'
+import type { Problem, Run } from '../laws/kernel.ts'
+
+export interface KernelCase {
+  readonly name: string
+  readonly problem: fc.Arbitrary<Problem>
+}
+
+interface Made {
+  readonly inputs: readonly HostArray[]
+  readonly run: Run
+  readonly fused?: readonly (keyof Fused)[]
+  readonly bounded?: Run
+}
+
+/** A case from its sizes and how to make a problem of them. */
+const kernelCase = <T>(name: string, sizes: fc.Arbitrary<T>, make: (sizes: T, draw: Draw) => Made): KernelCase => ({
+  name,
+  problem: fc.tuple(sizes, draw).map(([chosen, from]) => {
+    const { inputs, run, fused = [], bounded = run } = make(chosen, from)
+    const shapes = inputs.map(input => `[${input.shape}]`).join(' ')
+    return { label: `${name} ${JSON.stringify(chosen)} of ${shapes}`, inputs, run, fused, bounded }
+  }),
+})
+
+/** Inputs of these shapes. */
+const arrays = (from: Draw, ...shapes: readonly (readonly number[])[]): HostArray[] =>
+  shapes.map((s, i) => numbers(from, i, s))
+
+/** The tensors of a run, by position. */
+const withTensors =
+  (run: (at: (index: number) => Tensor) => readonly Tensor[]): Run =>
+  (...inputs) =>
+    run(index => {
+      const found = inputs[index]
+      if (found === undefined) throw new RangeError(`no input ${index}`)
+      return found
+    })
+
+const present = (...xs: readonly (Tensor | null)[]): Tensor[] => xs.filter(x => x !== null)
+
+const unaryOps: readonly UnaryOp[] = [
+  'negate',
+  'exp',
+  'log',
+  'sqrt',
+  'reciprocalSqrt',
+  'reciprocal',
+  'tanh',
+  'sigmoid',
+  'erf',
+  'relu',
+  'square',
+  'abs',
+  'sin',
+  'cos',
+  'step',
+]
+const positive: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['log', 'sqrt', 'reciprocalSqrt', 'reciprocal'])
+const binaryOps: readonly BinaryOp[] = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual']
+const activations: readonly Activation[] = ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid']
+
+/** Away from zero: divisors and arguments of logarithms. */
+const away = ({ shape, values }: HostArray): HostArray => ({
+  shape,
+  values: values.map(x => Math.fround(Math.abs(x) + 0.01)),
+})
+
+/** Two shapes that broadcast: each axis of either may be missing or 1. */
+const broadcasting = shape({ min: 0, max: 4 }, 6).chain(whole =>
+  fc
+    .tuple(
+      fc.nat(whole.length),
+      fc.array(fc.boolean(), { minLength: whole.length, maxLength: whole.length }),
+      fc.boolean(),
+    )
+    .map(([from, ones, swap]) => {
+      const small = whole.map((l, i) => (ones[i] ? 1 : l)).slice(from)
+      return swap ? [small, whole] : [whole, small]
+    }),
+)
+
+const withAxis = shape({ min: 1, max: 4 }, 9).chain(s =>
+  fc.record({ shape: fc.constant(s), axis: fc.nat(s.length - 1) }),
+)
+const rowed = fc.tuple(fc.array(length(5), { maxLength: 2 }), positiveLength(70)).map(([lead, n]) => [...lead, n])
+
+const elementwise: readonly KernelCase[] = [
+  ...unaryOps.map(op =>
+    kernelCase(`unary ${op}`, shape({ min: 0, max: 3 }), (s, from) => ({
+      inputs: arrays(from, s).map(x => (positive.has(op) ? away(x) : x)),
+      run: withTensors(at => [unary(op, at(0))]),
+    })),
+  ),
+  ...binaryOps.map(op =>
+    kernelCase(`binary ${op}`, broadcasting, ([s = [], t = []], from) => ({
+      inputs: arrays(from, s, t).map((x, i) => (op === 'divide' && i === 1 ? away(x) : x)),
+      run: withTensors(at => [binary(op, at(0), at(1))]),
+    })),
+  ),
+  kernelCase('scale', shape({ min: 0, max: 3 }), (s, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [scale(at(0), from.deviation / 3)]),
+  })),
+  kernelCase('full, duplicate', shape({ min: 0, max: 3 }), (s, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [full(at(0).engine, s, from.deviation / 3), duplicate(at(0))]),
+  })),
+  kernelCase('accumulate', shape({ min: 0, max: 3 }), (s, from) => ({
+    inputs: arrays(from, s, s),
+    run: withTensors(at => [accumulate(at(0), at(1), from.deviation / 3)]),
+  })),
+  ...activations.flatMap(kind => [
+    kernelCase(`activation ${kind}`, shape({ min: 0, max: 3 }), (s, from) => ({
+      inputs: arrays(from, s),
+      run: withTensors(at => [activation(kind, at(0))]),
+      fused: ['activation'],
+    })),
+    kernelCase(`activationPullback ${kind}`, shape({ min: 0, max: 3 }), (s, from) => ({
+      inputs: arrays(from, s, s),
+      run: withTensors(at => [activationPullback(kind, at(0), at(1))]),
+      fused: ['activationPullback'],
+    })),
+  ]),
+]
+
+const reductions: readonly KernelCase[] = [
+  kernelCase('sum', withAxis, ({ shape: s, axis }, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [sum(at(0), axis)]),
+  })),
+  kernelCase('max', withAxis, ({ shape: s, axis }, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [max(at(0), axis)]),
+  })),
+  kernelCase('total', shape({ min: 0, max: 3 }), (s, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [total(at(0))]),
+  })),
+  kernelCase('dot', shape({ min: 0, max: 3 }), (s, from) => ({
+    inputs: arrays(from, s, s),
+    run: withTensors(at => [dot(at(0), at(1))]),
+    fused: ['dot'],
+  })),
+  kernelCase('reduceTo, broadcastTo', broadcasting, ([s = [], t = []], from) => {
+    const whole = broadcastShape(s, t)
+    const small = sameShape(s, whole) ? t : s
+    return {
+      inputs: arrays(from, whole, small),
+      run: withTensors(at => [reduceTo(at(0), small), broadcastTo(at(1), whole)]),
+    }
+  }),
+]
+
+const moves: readonly KernelCase[] = [
+  kernelCase(
+    'permute',
+    shape({ min: 0, max: 4 }, 6).chain(s =>
+      fc.record({
+        shape: fc.constant(s),
+        order: fc.shuffledSubarray(
+          s.map((_, i) => i),
+          { minLength: s.length },
+        ),
+      }),
+    ),
+    ({ shape: s, order }, from) => ({ inputs: arrays(from, s), run: withTensors(at => [permute(at(0), order)]) }),
+  ),
+  kernelCase(
+    'slice, pad',
+    fc.tuple(withAxis, fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })),
+    ([{ shape: s, axis }, a, b], from) => {
+      const whole = s[axis] ?? 0
+      const start = Math.floor(a * whole)
+      const count = Math.floor(b * (whole - start))
+      return {
+        inputs: arrays(from, s),
+        run: withTensors(at => [slice(at(0), axis, start, count), pad(at(0), axis, start, whole + start + count)]),
+      }
+    },
+  ),
+  kernelCase(
+    'concat, split',
+    fc.tuple(withAxis, fc.array(length(6), { minLength: 1, maxLength: 3 })),
+    ([{ shape: s, axis }, lengths], from) => ({
+      inputs: [
+        ...arrays(from, ...lengths.map(l => s.with(axis, l))),
+        numbers(
+          from,
+          9,
+          s.with(
+            axis,
+            lengths.reduce((a, b) => a + b, 0),
+          ),
+        ),
+      ],
+      run: (...inputs) => {
+        const [first, ...rest] = inputs.slice(0, -1)
+        const last = inputs[inputs.length - 1]
+        if (first === undefined || last === undefined) throw new RangeError('no inputs')
+        return [concat([first, ...rest], axis), ...split(last, axis, lengths)]
+      },
+    }),
+  ),
+  kernelCase(
+    'append',
+    fc.record({
+      batch: length(4),
+      count: length(4),
+      before: length(4),
+      room: length(4),
+      width: length(20),
+      forked: fc.boolean(),
+    }),
+    ({ batch, count, before, room, width, forked }, from) => ({
+      inputs: arrays(from, [batch, before + count + room, width], [batch, before, width], [batch, count, width]),
+      run: withTensors(at => {
+        const filled = append(at(0), at(1), 0)
+        const fork = forked ? [filled.share()] : []
+        return [append(filled, at(2), before), ...fork]
+      }),
+    }),
+  ),
+  kernelCase(
+    'gather, scatterAdd',
+    fc.record({ rows: positiveLength(12), width: length(20), ids: fc.array(fc.nat(1000), { maxLength: 12 }) }),
+    ({ rows, width, ids }, from) => {
+      const chosen = tokens(ids.map(id => id % rows))
+      return {
+        inputs: arrays(from, [rows, width], [1, ids.length, width]),
+        run: withTensors(at => [gather(at(0), chosen), scatterAdd(at(1), chosen, rows)]),
+      }
+    },
+  ),
+  kernelCase(
+    'uniform, dropout',
+    fc.tuple(shape({ min: 0, max: 3 }), fc.constantFrom(0, 0.125, 0.5, 0.9)),
+    ([s, rate], from) => ({
+      inputs: arrays(from, s),
+      run: withTensors(at => [
+        uniformTensor(at(0).engine, s, key(from.seed)),
+        dropout(at(0), key(from.seed), Math.fround(rate)),
+      ]),
+      fused: ['dropout'],
+    }),
+  ),
+]
+
+const products: readonly KernelCase[] = [
+  kernelCase(
+    'matmul',
+    fc.record({
+      lead: fc.array(length(3), { maxLength: 2 }),
+      rows: length(20),
+      inner: length(70),
+      columns: length(40),
+      batched: fc.boolean(),
+      transposeX: fc.boolean(),
+      transposeY: fc.boolean(),
+    }),
+    ({ lead, rows, inner, columns, batched, transposeX, transposeY }, from) => {
+      const matrix = (swap: boolean, a: number, b: number) => (swap ? [b, a] : [a, b])
+      return {
+        inputs: arrays(
+          from,
+          [...lead, ...matrix(transposeX, rows, inner)],
+          [...(batched ? lead : []), ...matrix(transposeY, inner, columns)],
+        ),
+        run: withTensors(at => [matmulTransposed(at(0), at(1), { transposeX, transposeY })]),
+      }
+    },
+  ),
+  kernelCase(
+    'linear',
+    fc.record({
+      lead: fc.array(length(5), { maxLength: 2 }),
+      inner: length(70),
+      columns: length(40),
+      bias: fc.boolean(),
+      transposed: fc.boolean(),
+    }),
+    ({ lead, inner, columns, bias, transposed }, from) => ({
+      inputs: arrays(from, [...lead, inner], transposed ? [columns, inner] : [inner, columns], [columns]),
+      run: withTensors(at => [linear(at(0), at(1), bias ? at(2) : null, transposed)]),
+      fused: ['linear'],
+      // γ_{k+1} (|x| |W| + |b|): the bias may be what the sum starts from.
+      bounded: withTensors(at => {
+        const [x, w] = [at(0), at(1)]
+        const rows = lead.reduce((n, l) => n * l, 1)
+        const ones = full(x.engine, [rows, 1], 1)
+        const wide = concat([x.share([rows, inner]), ones], 1)
+        const row = bias ? at(2) : scale(at(2), 0)
+        const tall = concat([transposed ? permute(w, [1, 0]) : w, row.share([1, columns])], 0)
+        return [matmulTransposed(wide, tall, {}).share([...lead, columns])]
+      }),
+    }),
+  ),
+  kernelCase(
+    'linearPullback',
+    fc.record({
+      lead: fc.array(length(5), { maxLength: 2 }),
+      inner: length(40),
+      columns: length(40),
+      bias: fc.boolean(),
+      transposed: fc.boolean(),
+    }),
+    ({ lead, inner, columns, bias, transposed }, from) => ({
+      inputs: arrays(from, [...lead, columns], [...lead, inner], transposed ? [columns, inner] : [inner, columns]),
+      run: withTensors(at => {
+        const { dx, dWeight, dBias } = linearPullback(at(0), at(1), at(2), bias, transposed)
+        return present(dx, dWeight, dBias)
+      }),
+    }),
+  ),
+]
+
+const norms: readonly KernelCase[] = [
+  kernelCase('softmax', rowed, (s, from) => ({
+    inputs: arrays(from, s),
+    run: withTensors(at => [softmax(at(0))]),
+    fused: ['softmax'],
+  })),
+  kernelCase('softmaxPullback', rowed, (s, from) => ({
+    inputs: arrays(from, s, s),
+    run: withTensors(at => [softmaxPullback(at(0), softmax(at(1)))]),
+    fused: ['softmax', 'softmaxPullback'],
+  })),
+  kernelCase('layerNorm', fc.tuple(rowed, fc.boolean(), fc.boolean()), ([s, weight, bias], from) => ({
+    inputs: arrays(from, s, s.slice(-1), s.slice(-1)),
+    run: withTensors(at => [layerNorm(at(0), weight ? at(1) : null, bias ? at(2) : null, 1e-5).value]),
+    fused: ['layerNorm'],
+  })),
+  kernelCase('layerNormPullback', fc.tuple(rowed, fc.boolean(), fc.boolean()), ([s, weight, bias], from) => ({
+    inputs: arrays(from, s, s, s.slice(-1), s.slice(-1)),
+    run: withTensors(at => {
+      const w = weight ? at(2) : null
+      const statistics = layerNorm(at(1), w, bias ? at(3) : null, 1e-5)
+      const { dx, dWeight, dBias } = layerNormPullback(at(0), at(1), w, bias, statistics)
+      return present(dx, dWeight, dBias)
+    }),
+    fused: ['layerNorm', 'layerNormPullback'],
+  })),
+  kernelCase('rmsNorm', fc.tuple(rowed, fc.boolean()), ([s, weight], from) => ({
+    inputs: arrays(from, s, s.slice(-1)),
+    run: withTensors(at => [rmsNorm(at(0), weight ? at(1) : null, 1e-5).value]),
+    fused: ['rmsNorm'],
+  })),
+  kernelCase('rmsNormPullback', fc.tuple(rowed, fc.boolean()), ([s, weight], from) => ({
+    inputs: arrays(from, s, s, s.slice(-1)),
+    run: withTensors(at => {
+      const w = weight ? at(2) : null
+      const { dx, dWeight } = rmsNormPullback(at(0), at(1), w, rmsNorm(at(1), w, 1e-5).deviation)
+      return present(dx, dWeight)
+    }),
+    fused: ['rmsNorm', 'rmsNormPullback'],
+  })),
+  kernelCase(
+    'rotary',
+    fc.record({
+      batch: length(3),
+      time: length(6),
+      heads: positiveLength(3),
+      half: positiveLength(9),
+      inverse: fc.boolean(),
+    }),
+    ({ batch, time, heads, half, inverse }, from) => ({
+      inputs: arrays(from, [batch, time, heads * 2 * half], [time, half], [time, half]),
+      run: withTensors(at => [rotary(at(0), at(1), at(2), heads, inverse)]),
+      fused: ['rotary'],
+    }),
+  ),
+]
+
+const attentionCase = fc
+  .record({
+    batch: length(3),
+    queries: length(9),
+    past: length(6),
+    free: length(3),
+    keyValueHeads: fc.integer({ min: 1, max: 2 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    headWidth: positiveLength(33),
+    causal: fc.boolean(),
+  })
+  .map(sizes => ({ ...sizes, heads: sizes.keyValueHeads * sizes.group, keys: sizes.queries + sizes.past }))
+
+const losses: readonly KernelCase[] = [
+  kernelCase('attention', attentionCase, (sizes, from) => {
+    const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
+    const cache = [batch, keys + free, keyValueHeads * headWidth]
+    return {
+      inputs: arrays(from, [batch, queries, heads * headWidth], cache, cache),
+      run: withTensors(at => [attention(at(0), at(1), at(2), sizes).value]),
+      fused: ['attention'],
+    }
+  }),
+  kernelCase('attentionPullback', attentionCase, (sizes, from) => {
+    const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
+    const query = [batch, queries, heads * headWidth]
+    const cache = [batch, keys + free, keyValueHeads * headWidth]
+    return {
+      inputs: arrays(from, query, query, cache, cache),
+      run: withTensors(at => {
+        const attended = attention(at(1), at(2), at(3), sizes)
+        const { dQuery, dKey, dValue } = attentionPullback(at(0), at(1), at(2), at(3), attended, sizes)
+        return [dQuery, dKey, dValue]
+      }),
+      fused: ['attention', 'attentionPullback'],
+    }
+  }),
+  kernelCase(
+    'crossEntropy, crossEntropyPullback',
+    fc.record({
+      rows: length(6),
+      columns: positiveLength(70),
+      targets: fc.array(fc.integer({ min: -1, max: 1000 }), { minLength: 6, maxLength: 6 }),
+      labelSmoothing: fc.constantFrom(0, 0.125),
+    }),
+    ({ rows, columns, targets, labelSmoothing }, from) => {
+      const ids = tokens(targets.slice(0, rows).map(id => (id < 0 ? -100 : id % columns)))
+      const sizesOf = (logits: Tensor) => crossEntropySizes(logits, ids, { labelSmoothing })
+      return {
+        inputs: arrays(from, [rows, columns], [rows]),
+        run: withTensors(at => {
+          const sizes = sizesOf(at(0))
+          const { losses: values, logSumExp } = crossEntropy(at(0), sizes)
+          return [values, crossEntropyPullback(at(1), at(0), logSumExp, sizes)]
+        }),
+        fused: ['crossEntropy', 'crossEntropyPullback'],
+        // The pullback may form the softmax as exp(x - logSumExp) of the saved statistic, itself rounded to f32.
+        bounded: withTensors(at => {
+          const sizes = sizesOf(at(0))
+          const { losses: values, logSumExp } = crossEntropy(at(0), sizes)
+          const share = exp(subtract(at(0), logSumExp.share([rows, 1])))
+          const rounded = crossEntropyPullback(at(1), at(0), logSumExp, sizes)
+          const weight = multiply(share, at(1).share([rows, 1]))
+          return [values, add(rounded, subtract(weight, weight))]
+        }),
+      }
+    },
+  ),
+  kernelCase('adamW', fc.tuple(shape({ min: 0, max: 3 }), fc.integer({ min: 1, max: 100 })), ([s, step], from) => {
+    const numbersOf = { rate: 2 ** -10, beta1: 0.875, beta2: 0.9375, epsilon: 2 ** -20, weightDecay: 0.125 }
+    const correction1 = Math.fround(1 - numbersOf.beta1 ** step)
+    const correction2 = Math.fround(1 - numbersOf.beta2 ** step)
+    const [first, second, ...rest] = arrays(from, s, s, s, s)
+    if (first === undefined || second === undefined) throw new RangeError('no moments')
+    return {
+      inputs: [first, away(second), ...rest],
+      run: withTensors(at => {
+        const { update, firstMoment, secondMoment } = adamW(at(0), at(1), at(2), at(3), {
+          ...numbersOf,
+          correction1,
+          correction2,
+        })
+        return [update, firstMoment, secondMoment]
+      }),
+      fused: ['adamW'],
+    }
+  }),
+]
+
+export const kernelCases: readonly KernelCase[] = [
+  ...elementwise,
+  ...reductions,
+  ...moves,
+  ...products,
+  ...norms,
+  ...losses,
+]
