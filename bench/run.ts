@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import v8 from 'node:v8'
@@ -17,7 +17,9 @@ import { Absent, type Measured, type Result, type Row, reached, type Tools } fro
 const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : []
 for (const flag of flags) v8.setFlagsFromString(flag)
 
-const bench = dirname(fileURLToPath(import.meta.url))
+// Compiled, this file lies elsewhere; `run.mjs` lies in bench/.
+const bench = dirname(resolve(process.argv[1] ?? '.'))
+const compiled = dirname(fileURLToPath(import.meta.url))
 const root = dirname(bench)
 const cache = join(bench, '.cache')
 const shared = process.env.FLUXION_SHARED ?? join(root, '..', 'shared')
@@ -40,8 +42,9 @@ const options = (() => {
   }
 })()
 
-const rowFiles = readdirSync(join(bench, 'rows')).filter(file => /\.(ts|mjs)$/.test(file))
-const names = rowFiles.map(file => basename(file, extname(file)))
+const names = readdirSync(join(bench, 'rows'))
+  .filter(file => file.endsWith('.ts'))
+  .map(file => basename(file, '.ts'))
 const only = options.only.flatMap(text => text.split(','))
 const unknown = only.filter(name => !names.includes(name))
 const pairs = Number(options.pairs)
@@ -57,9 +60,9 @@ if (!Number.isInteger(pairs) || pairs < 5) {
 const isRow = (value: unknown): value is Row =>
   typeof value === 'object' && value !== null && 'name' in value && 'run' in value && typeof value.run === 'function'
 
-const load = async (file: string): Promise<Row> => {
-  const { row } = await import(pathToFileURL(join(bench, 'rows', file)).href)
-  if (!isRow(row)) throw new TypeError(`rows/${file} exports no row`)
+const load = async (name: string): Promise<Row> => {
+  const { row } = await import(pathToFileURL(join(compiled, 'rows', `${name}.js`)).href)
+  if (!isRow(row) || row.name !== name) throw new TypeError(`rows/${name}.ts exports no row of that name`)
   return row
 }
 
@@ -111,8 +114,7 @@ const print = (result: Result) => {
   if (result.note !== '') process.stdout.write(`  ${result.note}\n`)
 }
 
-const runRow = async (file: string) => {
-  const row = await load(file)
+const runRow = async (row: Row) => {
   say(`bench: ${row.name}`)
   const { note = '', details = {}, ...measured } = await measure(row)
   const remeasured = options['remeasure-peers'] ? ' --remeasure-peers' : ''
@@ -145,11 +147,10 @@ if (options.list) {
 } else {
   installPeers()
   mkdirSync(cache, { recursive: true })
-  for (const [i, file] of rowFiles.entries()) {
-    const name = names[i] ?? file
+  for (const name of names) {
     if (only.length > 0 && !only.includes(name)) continue
     try {
-      await runRow(file)
+      await runRow(await load(name))
     } catch (error) {
       const absent = error instanceof Absent
       say(`bench: ${name} ${absent ? 'passed over' : 'failed'}: ${error instanceof Error ? error.message : error}`)
