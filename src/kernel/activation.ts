@@ -1,6 +1,7 @@
 import type { Activation } from '../engine/engine.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
+import { expectShape } from './axis.ts'
 import { add, multiply, scalar, scale } from './binary.ts'
 import { launch } from './launch.ts'
 import { square, unary } from './unary.ts'
@@ -27,6 +28,7 @@ export const activation = <A extends Axes>(kind: Activation, x: Tensor<A>): Tens
 
 /** dx = dy f'(x). */
 export const activationPullback = <A extends Axes>(kind: Activation, dy: Tensor<A>, x: Tensor<A>): Tensor<A> => {
+  expectShape('activationPullback', dy.shape, x.shape)
   const override = x.engine.fused.activationPullback
   if (override === undefined) return scope(() => multiply(derived[kind].derivative(x), dy))
   const dx = empty<A>(x.engine, x.shape)

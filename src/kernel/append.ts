@@ -11,8 +11,8 @@ export const append = <A extends Axes>(cache: Tensor, rows: Tensor<A>, offset: n
   const view = viewOf(rows, 1)
   const capacity = cache.shape[1] ?? 0
   expectShape('append', replaceAt(rows.shape, 1, 0), replaceAt(cache.shape, 1, 0))
-  if (offset + view.length > capacity)
-    throw new ShapeError(`position ${offset + view.length} is past the cache's ${capacity}`)
+  if (offset < 0 || offset + view.length > capacity)
+    throw new ShapeError(`positions ${offset} to ${offset + view.length} are not in a cache of ${capacity}`)
   const { engine, storage } = cache
   const next = storage.owners === 1 || storage.written <= offset ? cache.share<A>() : copyOf<A>(cache)
   cache.release()

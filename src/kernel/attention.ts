@@ -2,6 +2,7 @@ import type { AttentionSizes } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor, tensor } from '../tensor/tensor.ts'
+import { expectShape, sameShape } from './axis.ts'
 import { add, scale } from './binary.ts'
 import { zeros } from './fill.ts'
 import { launch } from './launch.ts'
@@ -37,16 +38,19 @@ export const attentionSizes = (
   const { heads, keyValueHeads = heads, causal } = options
   const [batch, queries, width] = query.shape
   const [keyBatch, keyCapacity, keyWidth] = key.shape
-  if (batch === undefined || queries === undefined || width === undefined || keyCapacity === undefined)
+  if (
+    batch === undefined ||
+    queries === undefined ||
+    width === undefined ||
+    keyCapacity === undefined ||
+    query.shape.length !== 3 ||
+    key.shape.length !== 3
+  )
     throw new ShapeError(`attention: query [${query.shape}] and key [${key.shape}] are not (batch, time, width)`)
   if (width % heads !== 0 || heads % keyValueHeads !== 0)
     throw new ShapeError(`attention: width ${width} into ${heads} heads over ${keyValueHeads} key-value heads`)
   const headWidth = width / heads
-  if (
-    keyBatch !== batch ||
-    keyWidth !== headWidth * keyValueHeads ||
-    key.shape.some((length, i) => length !== value.shape[i])
-  )
+  if (keyBatch !== batch || keyWidth !== headWidth * keyValueHeads || !sameShape(key.shape, value.shape))
     throw new ShapeError(
       `attention: query [${query.shape}], key [${key.shape}] and value [${value.shape}] do not fit ${heads} heads over ${keyValueHeads}`,
     )
@@ -107,6 +111,7 @@ export const attentionPullback = <Q extends Axes, K extends Axes, V extends Axes
   options: AttentionOptions,
 ): AttentionGradients<Q, K, V> => {
   const sizes = attentionSizes(query, key, value, options)
+  expectShape('attentionPullback', dOut.shape, query.shape)
   const override = query.engine.fused.attentionPullback
   if (override === undefined) return derivedPullback(dOut, query, key, value, sizes)
   const dQuery = empty<Q>(query.engine, query.shape)

@@ -3,7 +3,7 @@ import { InputError, ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor, tensor } from '../tensor/tensor.ts'
 import type { Tokens } from '../tensor/tokens.ts'
-import { rowsOf } from './axis.ts'
+import { expectShape, rowsOf } from './axis.ts'
 import { add, multiply, subtract } from './binary.ts'
 import { launch } from './launch.ts'
 import { max, sum } from './reduce.ts'
@@ -57,6 +57,7 @@ export const crossEntropyPullback = <A extends Axes>(
   sizes: CrossEntropySizes,
 ): Tensor<A> => {
   const { engine } = logits
+  for (const x of [dLosses, logSumExp]) expectShape('crossEntropyPullback rows', x.shape, [sizes.rows])
   const override = engine.fused.crossEntropyPullback
   if (override === undefined)
     return scope(() => {

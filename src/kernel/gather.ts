@@ -24,9 +24,9 @@ export const gather = <const A extends Axes>(table: Tensor, { ids, shape }: Toke
 /** table (rows, width) with table[k, :] = sum of x[i, :] over ids[i] = k; the rows nobody names are zero. */
 export const scatterAdd = <const A extends Axes>(x: Tensor, { ids }: Tokens, rows: number): Tensor<A> => {
   expectIds(ids, rows)
-  const table = empty<A>(x.engine, [rows, lastLength(x)])
   if (x.size !== ids.length * lastLength(x))
     throw new ShapeError(`scatterAdd: ${ids.length} ids for shape [${x.shape}]`)
+  const table = empty<A>(x.engine, [rows, lastLength(x)])
   launch(x.engine, x.size, x, table)
   x.engine.primitives.scatterAdd(table.storage, x.storage, ids, rows, lastLength(x))
   return table

@@ -7,15 +7,17 @@ import type { Tensor } from '../tensor/tensor.ts'
  * so all engines, the `shape` engine included, report the same cost for the same work.
  */
 export const launch = (engine: Engine, flops: number, ...moved: readonly (Tensor | null)[]): void => {
-  const count = engine.counter
-  count.launches++
-  count.flops += flops
+  let size = 0
   for (const x of moved) {
     if (x === null) continue
     if (x.engine !== engine)
       throw new ShapeError(
         `operands live on two engines, ${engine.name} and ${x.engine.name}: read and write one of them across`,
       )
-    count.movedBytes += x.size * engine.bytesPerElement
+    size += x.size
   }
+  const count = engine.counter
+  count.launches++
+  count.flops += flops
+  count.movedBytes += size * engine.bytesPerElement
 }

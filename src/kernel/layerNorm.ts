@@ -76,6 +76,9 @@ export const layerNormPullback = <A extends Axes>(
   hasBias: boolean,
   { mean, deviation }: Pick<Normalized<A>, 'mean' | 'deviation'>,
 ): NormGradients<A> => {
+  expectShape('layerNormPullback', dy.shape, x.shape)
+  for (const statistic of [mean, deviation])
+    expectShape('layerNormPullback statistics', statistic.shape, statisticsShape(x))
   const override = x.engine.fused.layerNormPullback
   const columns = [lastLength(x)]
   if (override === undefined)

@@ -38,6 +38,8 @@ export const rmsNormPullback = <A extends Axes>(
   weight: Tensor | null,
   deviation: Tensor,
 ): Pick<NormGradients<A>, 'dx' | 'dWeight'> => {
+  expectShape('rmsNormPullback', dy.shape, x.shape)
+  expectShape('rmsNormPullback deviation', deviation.shape, [...x.shape.slice(0, -1), 1])
   const override = x.engine.fused.rmsNormPullback
   const columns = [lastLength(x)]
   if (override === undefined)

@@ -20,7 +20,7 @@ export const rotary = <A extends Axes>(
   inverse: boolean,
 ): Tensor<A> => {
   const [batch, time, width] = x.shape
-  if (batch === undefined || time === undefined || width === undefined || width % (2 * heads) !== 0)
+  if (batch === undefined || time === undefined || width === undefined || x.shape.length !== 3 || width % (2 * heads))
     throw new ShapeError(`rotary: shape [${x.shape}] is not (batch, time, ${heads} heads of even width)`)
   const sizes: RotarySizes = { batch, time, heads, half: width / heads / 2 }
   for (const table of [cosine, sine]) expectShape('rotary table', table.shape, [time, sizes.half])

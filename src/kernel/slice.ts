@@ -39,8 +39,8 @@ export const concat = <const A extends Axes>(xs: readonly [Tensor, ...Tensor[]],
   let start = 0
   for (const x of xs) {
     const view = viewOf(x, index)
-    launch(x.engine, 0, x, x)
-    x.engine.primitives.assign(y.storage, x.storage, view, start, length)
+    launch(first.engine, 0, x, x)
+    first.engine.primitives.assign(y.storage, x.storage, view, start, length)
     start += view.length
   }
   return y

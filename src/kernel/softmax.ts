@@ -1,6 +1,6 @@
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { rowsOf } from './axis.ts'
+import { expectShape, rowsOf } from './axis.ts'
 import { binary, divide, multiply, scalar, subtract } from './binary.ts'
 import { launch } from './launch.ts'
 import { max, sum } from './reduce.ts'
@@ -31,6 +31,7 @@ const derivedSoftmax = <A extends Axes>(x: Tensor<A>): Tensor<A> =>
 
 /** dx = y (dy - sum(dy y)). */
 export const softmaxPullback = <A extends Axes>(dy: Tensor<A>, y: Tensor<A>): Tensor<A> => {
+  expectShape('softmaxPullback', dy.shape, y.shape)
   const override = y.engine.fused.softmaxPullback
   if (override === undefined) return scope(() => multiply(y, subtract(dy, sum(multiply(dy, y), -1))))
   const dx = empty<A>(y.engine, y.shape)
