@@ -3,7 +3,7 @@ import type { Engine } from './engine/engine.ts'
 import { shapeEngine } from './engine/shape/engine.ts'
 import type { Operator } from './operator.ts'
 import { fold, type Key, normal } from './random.ts'
-import { empty, type Shape, sizeOf, type Tensor, tensor } from './tensor/tensor.ts'
+import { empty, type Shape, sizeOf, Tensor, tensor } from './tensor/tensor.ts'
 
 export interface ParameterSpec {
   readonly shape: Shape
@@ -23,8 +23,15 @@ export const parametersOf = <A>(op: Operator<A, unknown>, sample: A): ReadonlyMa
     made.set(path, parameter)
     return parameter
   }
-  op(context({}, { declare }), sample)
+  op(context({}, { declare }), sampleOn(engine, sample))
   return specs
+}
+
+/** The sample with its tensors' shapes on another engine, without their numbers. */
+function sampleOn<A>(engine: Engine, sample: A): A
+function sampleOn(engine: Engine, sample: unknown): unknown {
+  if (sample instanceof Tensor) return empty(engine, sample.shape)
+  return Array.isArray(sample) ? sample.map(part => sampleOn<unknown>(engine, part)) : sample
 }
 
 /** First values of one parameter: a function of the key and the path alone, so layers can be added without changing the others. */
