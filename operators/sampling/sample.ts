@@ -3,11 +3,10 @@
  * Σ_{j≤i} p_j > u. Removed tokens are never drawn. Agrees in distribution with `gumbelMax` (law G3).
  */
 import type { HostData } from '../../src/engine/engine.ts'
-import { largest, totalWeight, weight } from './weight.ts'
+import { type Mass, massOf, weight } from './weight.ts'
 
-export const sample = (logits: HostData, u: number): number => {
-  const max = largest(logits)
-  const target = u * totalWeight(logits, max)
+export const sample = (logits: HostData, u: number, { max, total }: Mass = massOf(logits)): number => {
+  const target = u * total
   let sum = 0
   let token = 0
   for (let i = 0; i < logits.length; i++) {

@@ -19,6 +19,7 @@ import { greedy } from './greedy.ts'
 import { logProbability } from './logProbability.ts'
 import { type Processor, unchanged } from './processor.ts'
 import { sample } from './sample.ts'
+import { massOf } from './weight.ts'
 
 export interface SamplerOptions {
   readonly key: Key
@@ -74,10 +75,17 @@ export const sampler = (options: SamplerOptions): Sampler => {
     codec,
     init: () => ({ key, step: 0, previous: latest(previous) }),
     step: (state, logits) => {
+      const mass = massOf(logits)
       const processed = process(logits, state.previous)
-      const token = options.greedy ? greedy(processed) : sample(processed, uniform64At(fold(state.key, state.step), 0))
+      const token = options.greedy
+        ? greedy(processed)
+        : sample(
+            processed,
+            uniform64At(fold(state.key, state.step), 0),
+            processed === logits ? mass : massOf(processed),
+          )
       return [
-        { token, logProbability: logProbability(logits, token) },
+        { token, logProbability: logProbability(logits, token, mass) },
         { key: state.key, step: state.step + 1, previous: window === 0 ? [] : latest([...state.previous, token]) },
       ]
     },

@@ -1,7 +1,7 @@
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { positiveInteger } from '../../src/codec/fields.ts'
+import { keepBest } from './keepBest.ts'
 import type { Processor } from './processor.ts'
-import { Ranking } from './ranking.ts'
 
 /**
  * Keeps exactly the k most probable tokens, ties by lower id (Fan, Lewis & Dauphin, arXiv 1805.04833). k ≥ V is the identity
@@ -9,11 +9,5 @@ import { Ranking } from './ranking.ts'
  */
 export const topK = (k: number): Processor => {
   decodeOrThrow(positiveInteger, k, 'topK')
-  return logits => {
-    if (k >= logits.length) return logits
-    const ranking = new Ranking(logits)
-    for (let kept = 0; kept < k && ranking.size > 0; kept++) ranking.next()
-    ranking.removeRest()
-    return logits
-  }
+  return logits => (k >= logits.length ? logits : keepBest(logits, () => 1, k))
 }

@@ -6,19 +6,21 @@
  */
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { positiveFraction } from '../../src/codec/fields.ts'
+import { keepBest } from './keepBest.ts'
 import { type Processor, unchanged } from './processor.ts'
-import { Ranking } from './ranking.ts'
 import { largest, totalWeight, weight } from './weight.ts'
+
+/** Keeps the bound below clear of rounding. */
+const SLACK = 1 / 2
 
 export const topP = (p: number): Processor => {
   decodeOrThrow(positiveFraction, p, 'topP')
   if (p === 1) return unchanged
   return logits => {
     const max = largest(logits)
-    const mass = p * totalWeight(logits, max)
-    const ranking = new Ranking(logits)
-    for (let sum = 0; sum < mass && ranking.size > 0; ) sum += weight(logits[ranking.next()], max)
-    ranking.removeRest()
-    return logits
+    const total = totalWeight(logits, max)
+    // Tokens of weight below (1 - p) total / V weigh less than (1 - p) total together: the others reach p without them.
+    const least = max + Math.log((SLACK * (1 - p) * total) / logits.length)
+    return keepBest(logits, logit => weight(logit, max), p * total, least)
   }
 }

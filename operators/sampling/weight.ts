@@ -16,11 +16,23 @@ export const largest = (logits: HostData): number => {
 }
 
 /** e^(l - max); the largest logit weighs 1 even where it is infinite. */
-export const weight = (logit: number, max: number): number => (logit === max ? 1 : Math.exp(logit - max))
+export const weight = (logit: number, max: number): number =>
+  logit === max ? 1 : logit === -Infinity ? 0 : Math.exp(logit - max)
 
 /** The sum of all weights, in order of ids. */
 export const totalWeight = (logits: HostData, max: number): number => {
   let sum = 0
   for (let i = 0; i < logits.length; i++) sum += weight(logits[i], max)
   return sum
+}
+
+/** What a softmax needs to know of all logits. */
+export interface Mass {
+  readonly max: number
+  readonly total: number
+}
+
+export const massOf = (logits: HostData): Mass => {
+  const max = largest(logits)
+  return { max, total: totalWeight(logits, max) }
 }
