@@ -87,6 +87,18 @@ const property = (value: unknown, ...path: readonly string[]): unknown => {
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
+const WEBGL: Readonly<Record<string, string>> = {
+  WebGL2Kernel: 'webgl2',
+  WebGLKernel: 'webgl',
+  HeadlessGLKernel: 'headlessgl',
+}
+
+/** What a kernel class calls its mode; the WebGL ones all say `gpu`. */
+const modeOf = (kernelClass: unknown, otherwise: string): string => {
+  const mode = text(property(kernelClass, 'mode'))
+  return mode === 'gpu' || mode === '' ? (WEBGL[text(property(kernelClass, 'name'))] ?? otherwise) : mode
+}
+
 export class Device {
   /** The mode that really runs. */
   mode: string
@@ -101,7 +113,7 @@ export class Device {
     } catch (error) {
       throw new InputError(`gpu engine: mode '${requested}' does not run here: ${String(error)}`)
     }
-    this.mode = text(property(this.#gpu, 'Kernel', 'mode')) || requested
+    this.mode = modeOf(property(this.#gpu, 'Kernel'), requested)
     if (requested === 'gpu' && (this.mode === 'webasm' || this.mode === 'cpu'))
       this.fallbackReason = `gpu.js found no WebGL context, mode '${this.mode}' runs on the CPU`
   }
@@ -116,7 +128,10 @@ export class Device {
     return this.mode !== 'cpu' && this.mode !== 'webasm'
   }
 
-  compile({ arrays = [], integers = [], reals = [], body }: KernelSource, grid: Grid): CompiledKernel {
+  compile({ arrays = [], integers = [], reals = [], body: general }: KernelSource, grid: Grid): CompiledKernel {
+    // gpu.js 2.24.1 declares a subscript that reads another array a float in GLSL and fills it with an integer: floats there, exact
+    // below 2^24, which is what a WebGL texture mostly holds anyway.
+    const body = this.mode.includes('gl') ? general.replaceAll(' | 0)', ')') : general
     const [width, height = 1, depth = 1] = grid
     const cells = width * height * depth
     // In mode `cpu` an output of several axes is many small arrays: one flat axis and its coordinates by division instead.
@@ -146,7 +161,11 @@ export class Device {
         }
         return result instanceof Promise ? result.then(value => handle(value, cells)) : handle(result, cells)
       },
-      destroy: () => kernel.destroy(),
+      destroy: () => {
+        const inner = property(kernel, 'kernel')
+        kernel.destroy()
+        this.#forget(inner)
+      },
     }
   }
 
@@ -162,10 +181,16 @@ export class Device {
     return this.#gpu.destroy()
   }
 
+  /** gpu.js lists every kernel it made and, in mode `cpu`, never takes one off. */
+  #forget(kernel: unknown): void {
+    const listed = property(this.#gpu, 'kernels')
+    if (Array.isArray(listed) && listed.includes(kernel)) listed.splice(listed.indexOf(kernel), 1)
+  }
+
   /** gpu.js swaps a kernel that its backend cannot take for a `cpu` one; whoever asks `backend` is told. */
   #observe(kernel: unknown): void {
-    const ran = text(property(kernel, 'kernel', 'constructor', 'mode'))
-    if (ran === '' || ran === this.mode) return
+    const ran = modeOf(property(kernel, 'kernel', 'constructor'), this.mode)
+    if (ran === this.mode) return
     this.fallbackReason = text(property(kernel, 'kernel', 'fallbackReason')) || `gpu.js ran a kernel in mode '${ran}'`
     this.mode = ran
   }

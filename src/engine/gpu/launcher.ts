@@ -1,10 +1,9 @@
 import type { Storage } from '../../tensor/storage.ts'
-import { type CompiledKernel, type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
+import { KernelCache } from './cache.ts'
+import { type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
 import type { Queue } from './queue.ts'
 import { type GpuStorage, gpuStorage } from './storage.ts'
 
-/** Kernels kept per engine; each `webasm` one holds a memory, of which a process gets about 13,000. */
-const KEPT_KERNELS = 1024
 /** Above this many elements the kernel that uploads is not kept: it holds the numbers twice more. */
 const KEPT_UPLOAD = 2 ** 20
 
@@ -41,33 +40,18 @@ export const launcher = (
   allocate: (size: number) => Storage,
   free: (storage: Storage) => void,
 ): Launcher => {
-  const kernels = new Map<string, CompiledKernel>()
-
-  const compiled = (key: string, source: () => KernelSource, grid: Grid): CompiledKernel => {
-    const known = kernels.get(key)
-    if (known !== undefined) return known
-    const kernel = device.compile(source(), grid)
-    kernels.set(key, kernel)
-    if (kernels.size > KEPT_KERNELS)
-      for (const [oldest, evicted] of kernels) {
-        kernels.delete(oldest)
-        evicted.destroy()
-        break
-      }
-    return kernel
-  }
+  const kernels = new KernelCache(device)
 
   const uploaded = (storage: GpuStorage, values: Float32Array): Handle | Promise<Handle> => {
     const once = values.length > KEPT_UPLOAD
-    const kernel = once
-      ? device.compile(upload, [values.length])
-      : compiled(`upload ${values.length}`, () => upload, [values.length])
+    const kernel = once ? device.compile(upload, [values.length]) : null
     const settle = (handle: Handle): Handle => {
       storage.replace(handle, values.length)
-      if (once) kernel.destroy()
+      kernel?.destroy()
       return handle
     }
-    const result = kernel.run([values])
+    const result =
+      kernel?.run([values]) ?? kernels.run(`upload ${values.length}`, () => upload, [values.length], [values])
     return result instanceof Promise ? result.then(settle) : settle(result)
   }
 
@@ -102,7 +86,7 @@ export const launcher = (
     let name = `${key} ${grid}`
     for (const input of inputs) name += ` ${input.length}`
     for (const scalar of scalars) operands.push(scalar)
-    const result = compiled(name, source, grid).run(operands)
+    const result = kernels.run(name, source, grid, operands)
     if (result instanceof Promise) return result.then(handle => out.replace(handle, cells))
     out.replace(result, cells)
   }
