@@ -119,7 +119,8 @@ export const trainingRun = ({
     const gate = new Gate()
     const batchAt = (index: number) => {
       const at = first + index
-      return at >= steps * accumulate ? null : gate.pass(() => windows(at))
+      // The end waits too: after it the state is freed.
+      return gate.pass(() => (at >= steps * accumulate ? null : windows(at)))
     }
     const evaluation = { batch: Math.max(1, Math.floor(EVALUATION_TOKENS / block)), block }
     return train({

@@ -1,0 +1,41 @@
+import { type Observable, ReplaySubject } from 'rxjs'
+
+/** Where text goes: a terminal, a pipe, a file, or a test. */
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+
+/** What a command has to do with the world besides files. */
+export interface Io {
+  /** Results, and nothing else. */
+  readonly stdout: Output
+  /** Everything else: which engine runs, progress, errors. */
+  readonly stderr: Output
+  /** Emits when the command is to stop: a signal, or nobody reads its results any more. */
+  readonly interrupt$: Observable<Interrupted>
+}
+
+/** A command was stopped from outside; not a failure of its own, so there is no message. */
+export class Interrupted extends Error {
+  override readonly name: string = 'Interrupted'
+  readonly exitCode: number
+
+  constructor(cause: string, exitCode: number) {
+    super(cause)
+    this.exitCode = exitCode
+  }
+}
+
+const isBrokenPipe = (error: Error): boolean => 'code' in error && error.code === 'EPIPE'
+
+/** This process: SIGINT and SIGTERM interrupt with exit code 130, a closed stdout ends quietly with 0. */
+export const processIo = (): Io => {
+  const interrupt$ = new ReplaySubject<Interrupted>(1)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => interrupt$.next(new Interrupted(signal, 130)))
+  const onError = (error: Error): void => {
+    if (!isBrokenPipe(error)) throw error
+    interrupt$.next(new Interrupted('closed output', 0))
+  }
+  process.stdout.on('error', onError)
+  process.stderr.on('error', onError)
+  return { stdout: process.stdout, stderr: process.stderr, interrupt$ }
+}

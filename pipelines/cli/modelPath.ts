@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { latestCheckpoint } from '../checkpoint.ts'
+import { CONFIG } from '../folder.ts'
+
+/** The model that ships with the package. */
+const BUNDLED = join('models', 'shakespeare')
+
+/** The package's own folder, from sources and from `dist/` alike. */
+export const packageFolder = (from = dirname(fileURLToPath(import.meta.url))): string => {
+  const parent = dirname(from)
+  return existsSync(join(from, 'package.json')) || parent === from ? from : packageFolder(parent)
+}
+
+export const bundledModel = (): string => join(packageFolder(), BUNDLED)
+
+/** The folder to open for a path: of a run that has not ended, its latest checkpoint. */
+export const modelPath = (path: string): string =>
+  existsSync(join(path, CONFIG)) ? path : (latestCheckpoint(path) ?? path)

@@ -1,0 +1,103 @@
+/** A training run in a folder: a new one, or where its last checkpoint left it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Tokenizer } from '../operators/token/tokenizer.ts'
+import { decodeOrThrow } from '../src/codec/decode.ts'
+import { oneOf } from '../src/codec/fields.ts'
+import { flagName } from '../src/codec/flag.ts'
+import { Gpt2Config } from '../src/codec/gpt2.ts'
+import type { ModelConfig } from '../src/codec/model.ts'
+import type { TrainingOptions } from '../src/codec/training.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import { InputError } from '../src/errors.ts'
+import { latestCheckpoint, readLatest } from './checkpoint.ts'
+import { CONFIG, readConfig } from './folder.ts'
+import { type PresetName, presetConfig, presets, presetTraining, type TokenizerChoice } from './presets.ts'
+import { digest } from './readText.ts'
+import { type RunIdentity, RunRecord, resumedOptions, same } from './runRecord.ts'
+import { openTokenizer } from './tokenizer-files.ts'
+import { encodeParts, learnTokenizer, splitText } from './trainingData.ts'
+import type { Snapshot, TrainingRun } from './trainingRun.ts'
+
+export interface TrainingFolderOptions {
+  readonly out: string
+  readonly text: string
+  readonly engine: Engine
+  /** null: the run's own when it goes on, else `nanogpt-cpu`. */
+  readonly preset: PresetName | null
+  /** Instead of the preset's tokenizer: characters, or byte-level BPE of so many tokens. */
+  readonly vocabulary: number | 'characters' | null
+  /** Training options that were given, undecoded; errors name their flags. */
+  readonly own: Readonly<Record<string, unknown>>
+  /** Go on from the last checkpoint, where there is one. */
+  readonly resume: boolean
+}
+
+/** Everything that `trainInFolder` runs. */
+export interface TrainingFolder {
+  readonly out: string
+  readonly run: TrainingRun
+  readonly tokenizer: Tokenizer
+  readonly identity: RunIdentity
+}
+
+export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
+
+/** Prepares a run. A folder that holds another run or a model already is an InputError. */
+export const trainingFolder = async (given: TrainingFolderOptions): Promise<TrainingFolder> => {
+  const { out, resume } = given
+  const checkpoint = latestCheckpoint(out)
+  if (checkpoint !== null) {
+    if (resume) return resumed(given, checkpoint)
+    throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
+  }
+  if (existsSync(join(out, CONFIG))) throw new InputError(`${out}: holds a model already; choose another folder`)
+  return begun(given)
+}
+
+const begun = ({ out, text, engine, preset: name, vocabulary, own }: TrainingFolderOptions): TrainingFolder => {
+  const preset = presets[name ?? 'nanogpt-cpu']
+  const options = presetTraining(preset, own, flagName)
+  const parts = splitText(text, options.validation)
+  const tokenizer = learnTokenizer(choiceOf(vocabulary, preset.tokenizer), parts)
+  const shape = presetConfig(preset, tokenizer.vocabularySize, options.dropout)
+  const config = { ...shape, bos_token_id: beginId(tokenizer, parts.training), eos_token_id: tokenizer.endId }
+  const ids = encode(tokenizer, text, options, config)
+  const identity = { preset: name ?? 'nanogpt-cpu', vocabulary, options, text: digest(text), engine: engine.name }
+  return { out, tokenizer, identity, run: { engine, config, options, ...ids, from: null } }
+}
+
+const resumed = async (given: TrainingFolderOptions, checkpoint: string): Promise<TrainingFolder> => {
+  const { out, text, engine } = given
+  const config = readConfig(checkpoint)
+  const latest = readLatest(out, RunRecord)
+  if (latest === null) throw new InputError(`${out}: expected a checkpoint, found none`)
+  const { step, tensors, optimizer, state } = latest
+  const options = resumedOptions(state.options, given.own, out)
+  if (given.preset !== null) same('--preset', state.preset, given.preset, out)
+  if (given.vocabulary !== null) same('--vocabulary', state.vocabulary, given.vocabulary, out)
+  same('--engine', state.engine, engine.name, out)
+  same('SHA-256 of the text', state.text, digest(text), out)
+  if (options.steps < step)
+    throw new InputError(
+      `--steps: expected at least the ${step} that the run in ${out} has done, found ${options.steps}`,
+    )
+  const tokenizer = await openTokenizer(checkpoint)
+  const from: Snapshot = { step, parameters: tensors, optimizer: { tensors: optimizer, plain: state.optimizer } }
+  const run = { engine, config, options, ...encode(tokenizer, text, options, config), from }
+  return { out, tokenizer, identity: { ...state, options }, run }
+}
+
+const choiceOf = (vocabulary: number | 'characters' | null, preset: TokenizerChoice): TokenizerChoice =>
+  vocabulary === null ? preset : vocabulary === 'characters' ? vocabulary : { bpe: vocabulary }
+
+/** The token that a text without a prompt begins after: the end of a line, as nanoGPT does, else the text's first token. */
+const beginId = (tokenizer: Tokenizer, text: string): number | null =>
+  tokenizer.encode(text.includes('\n') ? '\n' : text.slice(0, 1))[0] ?? null
+
+const encode = (tokenizer: Tokenizer, text: string, { block, validation }: TrainingOptions, config: ModelConfig) => {
+  const positions = decodeOrThrow(Gpt2Config, config, CONFIG).n_positions
+  if (block > positions)
+    throw new InputError(`--block: expected at most the model's context of ${positions}, found ${block}`)
+  return encodeParts(tokenizer, splitText(text, validation), block)
+}
