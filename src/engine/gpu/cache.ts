@@ -1,4 +1,4 @@
-import type { CompiledKernel, Device, Grid, Handle, KernelSource } from './device.ts'
+import type { CompiledKernel, Grid, Handle, KernelSource } from './device.ts'
 
 /** Kernels kept per engine. Each `webasm` one holds a memory, of which a Node process gets about 13,000, a browser page some hundred. */
 const KEPT = 1024
@@ -7,12 +7,12 @@ const FEWEST = 16
 
 /** Compiled kernels by key, the least recently used evicted. */
 export class KernelCache {
-  readonly #device: Device
+  readonly #compile: (source: KernelSource, grid: Grid) => CompiledKernel
   readonly #kernels = new Map<string, CompiledKernel>()
   #kept = KEPT
 
-  constructor(device: Device) {
-    this.#device = device
+  constructor(compile: (source: KernelSource, grid: Grid) => CompiledKernel) {
+    this.#compile = compile
   }
 
   /** Runs the kernel of a key, compiled on first use. Where memories run out, half of the kernels make room. */
@@ -23,7 +23,7 @@ export class KernelCache {
     operands: readonly (Handle | number)[],
   ): Handle | Promise<Handle> {
     for (;;) {
-      const kernel = this.#take(key) ?? this.#device.compile(source(), grid)
+      const kernel = this.#take(key) ?? this.#compile(source(), grid)
       this.#kernels.set(key, kernel)
       this.#evict(this.#kept)
       try {

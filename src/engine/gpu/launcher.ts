@@ -40,7 +40,7 @@ export const launcher = (
   allocate: (size: number) => Storage,
   free: (storage: Storage) => void,
 ): Launcher => {
-  const kernels = new KernelCache(device)
+  const kernels = new KernelCache((source, grid) => device.compile(source, grid))
 
   const uploaded = (storage: GpuStorage, values: Float32Array): Handle | Promise<Handle> => {
     const once = values.length > KEPT_UPLOAD
