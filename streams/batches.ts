@@ -6,7 +6,8 @@ export type Batches<A> = Iterable<A> | AsyncIterable<A> | ((index: number) => A 
 
 /**
  * A stream that pulls the next batch only after the previous one was handled and, with `demand$`, asked for; rxjs would drain a
- * synchronous source whole. Between slices of 8 ms timers and signals get through. Cold: each subscription iterates anew (a
+ * synchronous source whole. Where the handling ends in a promise (a loss read from a GPU), let the function await that promise
+ * before it gives the next batch. With `demand$` the end is seen at the credit after the last batch. Between slices of 8 ms timers and signals get through. Cold: each subscription iterates anew (a
  * generator object can do so only once: pass an iterable or a function). At teardown the iterator's `return()` is called, if
  * the iterator had not ended, and its failure ignored: nobody listens any more.
  * Laws: S8, S10, S11, S14, S16.

@@ -140,11 +140,34 @@ test('a synchronous source is not drained: each batch is handled before the next
   t.end()
 })
 
+test('an asynchronous read holds the next batch back when the pull awaits it', async t => {
+  const log: string[] = []
+  let handled: Promise<void> = Promise.resolve()
+  const source = async (i: number) => {
+    await handled
+    return i < 3 ? i : null
+  }
+  const read = async (i: number) => {
+    log.push(`step ${i}`)
+    await settle(3)
+    log.push(`read ${i}`)
+  }
+  await whole(
+    batches(source).pipe(
+      map(i => {
+        handled = read(i)
+      }),
+    ),
+  )
+  t.same(log, ['step 0', 'read 0', 'step 1', 'read 1', 'step 2', 'read 2'])
+  t.end()
+})
+
 test('marbles: batches on demand', t => {
   const scheduler = new TestScheduler((actual, expected) => t.same(actual, expected))
   scheduler.run(({ hot, expectObservable }) => {
     const demand$ = hot('--p-p--q---', { p: 1, q: 2 })
-    expectObservable(batches('abc', { demand$, scheduler })).toBe('--a-b--c---')
+    expectObservable(batches('abc', { demand$, scheduler })).toBe('--a-b--(c|)')
     expectObservable(batches('abc', { demand$, scheduler }), '^----!').toBe('--a-b')
     expectObservable(batches('abc', { scheduler })).toBe('(abc|)')
   })
