@@ -55,7 +55,9 @@ export const toRegExp = (source: string, where = 'pattern'): RegExp => {
     .replace(/\\(.)/gs, (whole, letter: string) =>
       letter === 's' ? '\\p{White_Space}' : letter === 'S' ? '\\P{White_Space}' : whole,
     )
-  const unsupported = /\\[wWdDbB]|[*+?}]\+|\(\?[a-z]/.exec(translated)
+  // Quantifiers and groups, without escapes and classes.
+  const skeleton = translated.replace(/\\[pP]\{[^}]*\}|\\./gs, '.').replace(/\[[^\]]*\]/g, '.')
+  const unsupported = /\\[wWdDbBAzZGhHRX]/.exec(translated) ?? /[*+?}]\+|\(\?(?![:=!])/.exec(skeleton)
   if (unsupported !== null) throw refuse(JSON.stringify(unsupported[0]))
   try {
     return new RegExp(translated, 'gu')
