@@ -3,7 +3,7 @@ import {
   constant,
   cosineDecay,
   inverseSquareRoot,
-  join,
+  joinSchedules,
   linearDecay,
   linearWarmup,
   type Schedule,
@@ -73,7 +73,7 @@ test(`O6 ${O6.name}`, t => {
     'no warm-up: cosine',
   )
 
-  const joined = join(
+  const joined = joinSchedules(
     [
       { schedule: linearWarmup({ rate: 1, warmup: 10 }), steps: 10 },
       { schedule: constant(1), steps: 5 },
@@ -97,7 +97,7 @@ test(`O6 ${O6.name}`, t => {
 
   const fromZero: Schedule = step => Math.min(1, step / 10)
   t.notOk(O6.warm(fromZero, 10), 'negative control: a warm-up that starts at zero')
-  const jump = join([{ schedule: constant(1), steps: 5 }], constant(0))
+  const jump = joinSchedules([{ schedule: constant(1), steps: 5 }], constant(0))
   t.notOk(O6.continuous(jump, 10, 0.1), 'negative control: a jump')
   t.notOk(O6.values(cosine, [[1050, 5e-4]]), 'negative control: another minimum')
 

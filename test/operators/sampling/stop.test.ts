@@ -5,7 +5,7 @@ import {
   endOfSequence,
   type Generated,
   maximumTokens,
-  never,
+  neverStop,
   type StopRule,
   stopAtText,
   stopStrings,
@@ -71,11 +71,13 @@ test(`G6 ${G6.name}`, t => {
   )
   holds(
     t,
-    'never is the unit',
+    'neverStop is the unit',
     fc.property(runs, strings, (generated, stops) => {
       const rule = stopAtText(stops)
       const end = stopsAfter(rule, generated)
-      return stopsAfter(anyOf(never, rule), generated) === end && stopsAfter(anyOf(), generated) === generated.length
+      return (
+        stopsAfter(anyOf(neverStop, rule), generated) === end && stopsAfter(anyOf(), generated) === generated.length
+      )
     }),
   )
   holds(
