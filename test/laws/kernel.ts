@@ -41,7 +41,8 @@ const on = async <T>(
   }
 }
 
-const values = async (engine: Engine, { inputs, run }: Problem): Promise<readonly HostArray[]> =>
+/** What a problem's outputs are on an engine, on the host. */
+export const outputsOf = async (engine: Engine, { inputs, run }: Problem): Promise<readonly HostArray[]> =>
   on(engine, inputs, run, outputs =>
     Promise.all(outputs.map(async x => ({ shape: x.shape, values: Float64Array.from(await read(x)) }))),
   )
@@ -51,10 +52,10 @@ const bounds = async (problem: Problem, run: Run): Promise<readonly Float64Array
 
 /** The largest error of an engine's results over its bound; a bound that bounds nothing breaks the law too. */
 export const kernelDiscrepancy = async (engine: Engine, problem: Problem): Promise<Discrepancy> => {
-  const expected = await values(referenceEngine(), problem)
+  const expected = await outputsOf(referenceEngine(), problem)
   const derived = await bounds(problem, problem.run)
   const other = problem.bounded === problem.run ? derived : await bounds(problem, problem.bounded)
-  const found = await values(engine, problem)
+  const found = await outputsOf(engine, problem)
   const factor = problem.fused.some(name => engine.fused[name] !== undefined) ? FUSED : 1
   let worst: Discrepancy = { ratio: 0, at: 'nowhere' }
   expected.forEach(({ shape, values }, output) => {

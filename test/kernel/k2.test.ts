@@ -1,0 +1,205 @@
+import fc from 'fast-check'
+import test from 'tape'
+import type { Engine } from '../../src/engine/engine.ts'
+import { referenceEngine } from '../../src/engine/reference/engine.ts'
+import { ShapeError } from '../../src/errors.ts'
+import { activationPullback } from '../../src/kernel/activation.ts'
+import { adamW } from '../../src/kernel/adamW.ts'
+import { append } from '../../src/kernel/append.ts'
+import { attention, attentionPullback } from '../../src/kernel/attention.ts'
+import { add } from '../../src/kernel/binary.ts'
+import { crossEntropyPullback, crossEntropySizes } from '../../src/kernel/crossEntropy.ts'
+import { dot } from '../../src/kernel/dot.ts'
+import { zeros } from '../../src/kernel/fill.ts'
+import { gather, scatterAdd } from '../../src/kernel/gather.ts'
+import { accumulate } from '../../src/kernel/inPlace.ts'
+import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
+import { linear, linearPullback } from '../../src/kernel/linear.ts'
+import { matmulTransposed } from '../../src/kernel/matmul.ts'
+import { permute } from '../../src/kernel/permute.ts'
+import { sum } from '../../src/kernel/reduce.ts'
+import { rmsNorm, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
+import { rotary } from '../../src/kernel/rotary.ts'
+import { concat, pad, slice, split } from '../../src/kernel/slice.ts'
+import { softmaxPullback } from '../../src/kernel/softmax.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
+import { holds } from '../property.ts'
+import { engines } from './engines.ts'
+
+type Make = (...shape: number[]) => Tensor
+
+/** Calls whose shapes do not fit, by kernel. */
+const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
+  'add of [2,3] and [2,4]': of => add(of(2, 3), of(2, 4)),
+  'dot of [6] and [2,3]': of => dot(of(6), of(2, 3)),
+  'accumulate of [3] into [2,3]': of => accumulate(of(2, 3), of(3)),
+  'sum over axis 2 of [2,3]': of => sum(of(2, 3), 2),
+  'sum of a scalar': of => sum(of(), 0),
+  'permute by a repeated axis': of => permute(of(2, 3), [0, 0]),
+  'permute by too few axes': of => permute(of(2, 3), [0]),
+  'slice past the end': of => slice(of(2, 3), 1, 2, 2),
+  'slice from before the start': of => slice(of(2, 3), 1, -1, 1),
+  'pad into too little': of => pad(of(2, 3), 1, 1, 3),
+  'concat of [2,3] and [3,4]': of => concat([of(2, 3), of(3, 4)], 1),
+  'split into wrong lengths': of => split(of(2, 3), 1, [1, 1]),
+  'matmul of [2,3] and [4,2]': of => matmulTransposed(of(2, 3), of(4, 2), {}),
+  'matmul of [2,3] and [2,4] transposed': of => matmulTransposed(of(2, 3), of(2, 4), { transposeY: true }),
+  'matmul of a vector': of => matmulTransposed(of(3), of(3, 2), {}),
+  'matmul of other leading axes': of => matmulTransposed(of(2, 2, 3), of(3, 3, 2), {}),
+  'linear with a weight for rows of 4': of => linear(of(2, 3), of(4, 5), null, false),
+  'linear with a bias of 4': of => linear(of(2, 3), of(3, 5), of(4), false),
+  'linear with a vector as weight': of => linear(of(2, 3), of(3), null, false),
+  'linearPullback with dy [2,4]': of => linearPullback(of(2, 4), of(2, 3), of(3, 5), false, false),
+  'gather from a vector': of => gather(of(3), tokens([0])),
+  'scatterAdd of 2 rows by 3 ids': of => scatterAdd(of(2, 3), tokens([0, 1, 2]), 4),
+  'softmaxPullback of [3] and [2,3]': of => softmaxPullback(of(3), of(2, 3)),
+  'activationPullback of [3] and [2,3]': of => activationPullback('gelu', of(3), of(2, 3)),
+  'layerNorm with a weight of 4': of => layerNorm(of(2, 3), of(4), null, 1e-5),
+  'layerNorm of a scalar': of => layerNorm(of(), of(1), null, 1e-5),
+  'layerNormPullback of [3] and [2,3]': of =>
+    layerNormPullback(of(3), of(2, 3), null, false, { mean: of(2, 1), deviation: of(2, 1) }),
+  'layerNormPullback with means [1,2]': of =>
+    layerNormPullback(of(2, 3), of(2, 3), null, false, { mean: of(1, 2), deviation: of(2, 1) }),
+  'rmsNorm with a weight of 4': of => rmsNorm(of(2, 3), of(4), 1e-5),
+  'rmsNormPullback of [3] and [2,3]': of => rmsNormPullback(of(3), of(2, 3), null, of(2, 1)),
+  'rotary of an odd width': of => rotary(of(1, 2, 3), of(2, 1), of(2, 1), 1, false),
+  'rotary with a table for 3 positions': of => rotary(of(1, 2, 4), of(3, 2), of(3, 2), 1, false),
+  'rotary of four axes': of => rotary(of(1, 2, 4, 2), of(2, 2), of(2, 2), 1, false),
+  'attention of width 3 in 2 heads': of => attention(of(1, 2, 3), of(1, 2, 3), of(1, 2, 3), { heads: 2, causal: true }),
+  'attention of another batch': of => attention(of(1, 2, 4), of(2, 2, 4), of(2, 2, 4), { heads: 2, causal: true }),
+  'attention with values of another width': of =>
+    attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 2), { heads: 2, causal: true }),
+  'attention with values of more axes': of =>
+    attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 4, 1), { heads: 2, causal: true }),
+  'attention of four axes': of => attention(of(1, 2, 4, 1), of(1, 2, 4, 1), of(1, 2, 4, 1), { heads: 2, causal: true }),
+  'causal attention with fewer keys than queries': of =>
+    attention(of(1, 3, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: true }),
+  'attention with more keys than the cache holds': of =>
+    attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: false, keys: 3 }),
+  'attention of 3 heads over 2': of =>
+    attention(of(1, 2, 6), of(1, 2, 4), of(1, 2, 4), { heads: 3, keyValueHeads: 2, causal: true }),
+  'attentionPullback with dOut [1,1,4]': of =>
+    attentionPullback(
+      of(1, 1, 4),
+      of(1, 2, 4),
+      of(1, 2, 4),
+      of(1, 2, 4),
+      { value: of(1, 2, 4), logSumExp: of(1, 2, 2) },
+      { heads: 2, causal: true },
+    ),
+  'crossEntropy of 3 targets for 2 rows': of => crossEntropySizes(of(2, 5), tokens([0, 1, 2]), {}),
+  'crossEntropyPullback with 3 losses for 2 rows': of => {
+    const logits = of(2, 5)
+    return crossEntropyPullback(of(3), logits, of(2), crossEntropySizes(logits, tokens([0, 1]), {}))
+  },
+  'adamW with a moment of another shape': of =>
+    adamW(of(2), of(3), of(3), of(3), {
+      rate: 1,
+      beta1: 0.5,
+      beta2: 0.5,
+      epsilon: 1,
+      weightDecay: 0,
+      correction1: 1,
+      correction2: 1,
+    }),
+  'append past the capacity': of => append(of(1, 4, 2), of(1, 3, 2), 2),
+  'append before the start': of => append(of(1, 4, 2), of(1, 1, 2), -1),
+  'append of another width': of => append(of(1, 4, 2), of(1, 1, 3), 0),
+  'a view of another size': of => of(2, 3).share([5]),
+}
+
+/** K2: the call throws a ShapeError and no launch was counted. */
+const refuses = (engine: Engine, call: (of: Make) => unknown): boolean =>
+  scope(() => {
+    const made: Tensor[] = []
+    const of: Make = (...shape) => {
+      const x = zeros(engine, shape)
+      made.push(x)
+      launches = engine.counter.launches
+      return x
+    }
+    let launches = engine.counter.launches
+    try {
+      call(of)
+      return false
+    } catch (error) {
+      return error instanceof ShapeError && engine.counter.launches === launches
+    }
+  })
+
+for (const { name, make } of engines)
+  test(`K2 shapes that do not fit throw a ShapeError before any launch: ${name}`, t => {
+    const engine = make()
+    for (const [what, call] of Object.entries(misfits)) t.ok(refuses(engine, call), what)
+    t.equal(engine.counter.allocated - engine.counter.freed, 0, 'S15 everything allocated was freed')
+    t.notOk(
+      refuses(engine, of => add(of(2, 3), of(3))),
+      'negative control: shapes that fit are not refused',
+    )
+    t.notOk(
+      refuses(engine, of => {
+        sum(of(2, 3), 0)
+        throw new ShapeError('too late')
+      }),
+      'negative control: a launch before the error is noticed',
+    )
+    t.end()
+  })
+
+test('K2 operands on two engines are refused before any launch', t => {
+  for (const { name, make } of engines) {
+    const engine = make()
+    scope(() => {
+      const x = zeros(engine, [2, 3])
+      const { launches } = engine.counter
+      t.throws(() => add(x, zeros(referenceEngine(), [2, 3])), ShapeError, name)
+      t.equal(engine.counter.launches, launches, `${name} launched nothing`)
+    })
+  }
+  t.end()
+})
+
+const lengths = fc.integer({ min: 0, max: 4 })
+
+test('K2 result shapes are as declared, empty and length-1 axes included', t => {
+  const engine = referenceEngine()
+  const shapeOf = (body: (of: Make) => Tensor): string =>
+    scope(() => body((...shape) => zeros(engine, shape)).shape).join()
+  holds(
+    t,
+    'matmul: (a, b) and (b, c) give (a, c)',
+    fc.property(
+      lengths,
+      lengths,
+      lengths,
+      (a, b, c) => shapeOf(of => matmulTransposed(of(a, b), of(b, c), {})) === [a, c].join(),
+    ),
+  )
+  holds(
+    t,
+    'sum leaves length 1',
+    fc.property(lengths, lengths, (a, b) => shapeOf(of => sum(of(a, b), 1)) === [a, 1].join()),
+  )
+  holds(
+    t,
+    'concat adds lengths',
+    fc.property(
+      lengths,
+      lengths,
+      lengths,
+      (a, b, c) => shapeOf(of => concat([of(a, b), of(a, c)], 1)) === [a, b + c].join(),
+    ),
+  )
+  holds(
+    t,
+    'gather puts the width after the shape of the ids',
+    fc.property(
+      lengths,
+      lengths,
+      (n, width) => shapeOf(of => gather(of(3, width), tokens(new Array<number>(n).fill(2)))) === [1, n, width].join(),
+    ),
+  )
+  t.end()
+})
