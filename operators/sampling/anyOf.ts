@@ -2,7 +2,7 @@ import { arrayOfEach } from '../../src/codec/arrayOfEach.ts'
 import type { StopRule } from './stop.ts'
 
 /**
- * Stops when any of the rules does: associative, commutative, `never` its unit (law G6). Every rule sees every token, so no rule's
+ * Stops when any of the rules does: associative, commutative, `neverStop` its unit (law G6). Every rule sees every token, so no rule's
  * memory depends on the others.
  */
 export function anyOf<const S extends readonly unknown[]>(

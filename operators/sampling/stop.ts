@@ -1,6 +1,6 @@
 /**
  * Stop rules: machines that see each token with its text and answer whether the run ends after it. They form a commutative monoid under
- * `anyOf`, with `never` as its unit (law G6).
+ * `anyOf`, with `neverStop` as its unit (law G6).
  */
 import * as t from 'io-ts'
 import type { Machine } from '../../src/machine.ts'
@@ -23,4 +23,4 @@ export const stopWhen = (predicate: (generated: Generated) => boolean): StopRule
 })
 
 /** The unit: free running. */
-export const never = stopWhen(() => false)
+export const neverStop = stopWhen(() => false)

@@ -9,8 +9,8 @@ export interface Piece {
 }
 
 /** Schedules one after another, each counting from its own first step; `last` has no end. Law O6. */
-export const join = (pieces: readonly Piece[], last: Schedule): Schedule => {
-  for (const [i, { steps }] of pieces.entries()) decodeOrThrow(naturalNumber, steps, `join: piece ${i}: steps`)
+export const joinSchedules = (pieces: readonly Piece[], last: Schedule): Schedule => {
+  for (const [i, { steps }] of pieces.entries()) decodeOrThrow(naturalNumber, steps, `joinSchedules: piece ${i}: steps`)
   return step => {
     let start = 0
     for (const { schedule, steps } of pieces) {
