@@ -1,3 +1,64 @@
 import type { Command } from 'commander'
+import { readFolder } from '../folder.ts'
+import { type Inspection, inspect } from '../inspect.ts'
+import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
-export const addInspect = (_p: Command, _io: Io): void => {}
+import { modelPath } from './modelPath.ts'
+import { grouped } from './printer.ts'
+
+/** Bytes in a unit that people read: 7.4 MB. */
+const bytes = (count: number): string => {
+  const [unit = 'B', size = 1] = [['GB', 1e9] as const, ['MB', 1e6] as const, ['kB', 1e3] as const].find(
+    ([, least]) => count >= least,
+  ) ?? ['B', 1]
+  return `${(count / size).toFixed(size === 1 ? 0 : 1)} ${unit}`
+}
+
+const table = (rows: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
+}
+
+const textOf = (
+  kind: string,
+  engine: string,
+  { parameters, tensors, vocabulary, context, flops, memory }: Inspection,
+) =>
+  `${table(tensors.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]))}\n${table([
+    ['model', kind],
+    ['parameters', grouped(parameters)],
+    ['vocabulary', `${grouped(vocabulary)} tokens`],
+    ['context', `${grouped(context)} positions`],
+    [
+      'FLOPs a token, decoding',
+      `${grouped(flops.decodeFirst)} at the first position, ${grouped(flops.decodeLast)} at the last`,
+    ],
+    ['FLOPs a token, training', grouped(flops.train)],
+    ['memory, parameters', bytes(memory.parameters)],
+    ['memory, cache', `${bytes(memory.cache)} at full context`],
+    ['memory, decoding', `${bytes(memory.decode)} at most`],
+    ['memory, training', `${bytes(memory.train)} at most for one sequence of full context, without the optimizer's`],
+    ['engine', engine],
+  ])}`
+
+const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
+  const say = printerOf(flags, io)
+  const { config, tensors } = readFolder(modelPath(folder))
+  const engine = await engineOf(flags, say)
+  const inspection = inspect(config)
+  const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
+  const { name, backend } = engine
+  say.result(
+    { model: config.model_type, ...inspection, types, engine: { name, backend } },
+    textOf(`${config.model_type}, stored as ${types.join(', ')}`, `${name} (${backend})`, inspection),
+  )
+}
+
+/** `fluxion inspect <folder>`: what a model is and costs. */
+export const addInspect = (program: Command, io: Io): void => {
+  const command = program
+    .command('inspect')
+    .description("A model's parameters, shapes, FLOPs a token, memory and engine.")
+    .argument('<folder>', 'a model folder')
+  withCommonFlags(command).action((folder: string, flags: Flags) => run(folder, flags, io))
+}
