@@ -13,11 +13,12 @@ import { rowDot } from './reduce'
 import { exp4 } from './functions'
 import { logOf, rowExp, rowScale } from './softmax'
 import { below, maxLanes, splat, storePart } from './simd'
+import { ROWS, SPARE } from './tile'
 
 /** Queries of a block. */
-const QUERIES: i32 = 16
+const QUERIES: i32 = 15
 /** Keys whose gradients are formed together. */
-const KEYS: i32 = 32
+const KEYS: i32 = 35
 /** Up to here each query is a product of its own with keys and values unpacked. */
 const FEW_QUERIES: i32 = 3
 const LOWEST: f32 = -3e38
@@ -30,13 +31,13 @@ function padded(length: i32): usize {
 
 /** Bytes of scratch memory of `attention`. */
 export function attentionScratch(queries: i32, keys: i32, width: i32): usize {
-  return panelBytes(width, keys) + panelBytes(keys, width) + ((padded(keys) * <usize>min(queries, QUERIES)) << 2) + 64
+  return panelBytes(width, keys) + panelBytes(keys, width) + ((padded(keys) * <usize>min(queries, QUERIES)) << 2) + SPARE + 64
 }
 
 /** Bytes of scratch memory of `attentionPullback`. */
 export function attentionPullbackScratch(queries: i32, keys: i32, width: i32): usize {
   const panels: usize = <usize>2 * panelBytes(width, keys) + panelBytes(keys, width) + <usize>2 * panelBytes(queries, width)
-  return panels + ((<usize>queries * (2 * padded(keys) + <usize>KEYS)) << 2) + 64
+  return panels + ((<usize>queries * (2 * padded(keys) + <usize>KEYS)) << 2) + SPARE + 64
 }
 
 /** Keys that query `i` sees. */
@@ -74,6 +75,25 @@ function weigh(scores: usize, logSumExp: usize, scale: f32, length: i32): f32 {
   return sum == 0.0 ? <f32>0.0 : <f32>1.0 / sum
 }
 
+/**
+ * Rows of one tile, from their scores. They share the last one's limit; what a row does not see weighs 0 and leaves its chain as it is.
+ * Panels hold `keys` rows each.
+ */
+function values(
+  out: usize, outStride: usize, logSumExp: usize, scores: usize, stride: usize, panels: usize,
+  first: i32, count: i32, queries: i32, keys: i32, width: i32, causal: bool, scale: f32, shares: usize, spare: usize,
+): void {
+  const limit = seen(first + count - 1, queries, keys, causal)
+  for (let r = 0; r < count; r++) {
+    const length = seen(first + r, queries, keys, causal)
+    const row = scores + <usize>r * stride
+    f32.store(shares + (<usize>r << 2), weigh(row, logSumExp + (<usize>r << 2), scale, length))
+    memory.fill(row + (<usize>length << 2), 0, <usize>(limit - length) << 2)
+  }
+  block(out, outStride, scores, stride, panels, <usize>keys << 5, limit, count, width, false, 0, spare)
+  for (let r = 0; r < count; r++) rowScale(out + <usize>r * outStride, f32.load(shares + (<usize>r << 2)), width)
+}
+
 /** Pairs of (batch, key-value head) from `start` to `end`, so that threads can split them. */
 export function attention(
   out: usize, logSumExp: usize, query: usize, key: usize, value: usize, queries: i32, keys: i32, capacity: i32,
@@ -83,10 +103,12 @@ export function attention(
   const headBytes = <usize>width << 2
   const rowBytes = headBytes * <usize>heads
   const keyBytes = headBytes * <usize>keyValueHeads
-  const keyPanels = scratch
+  const spare = scratch
+  const keyPanels = scratch + SPARE
   const valuePanels = keyPanels + panelBytes(width, keys)
   const strip = valuePanels + panelBytes(keys, width)
   const stripBytes = padded(keys) << 2
+  const shares = strip + <usize>min(queries, QUERIES) * stripBytes
   const few = queries <= FEW_QUERIES
   for (let pair = start; pair < end; pair++) {
     const b = pair / keyValueHeads
@@ -118,32 +140,13 @@ export function attention(
         const rows = min(QUERIES, queries - i)
         const limit = seen(i + rows - 1, queries, keys, causal)
         const from = <usize>i * rowBytes
-        block(strip, stripBytes, q + from, rowBytes, keyPanels, headBytes << 3, width, rows, limit, false, 0)
-        // Four rows at a time share a limit; what a row does not see weighs 0, which leaves its chain as it is.
-        for (let r = 0; r < rows; r += 4) {
-          const tileRows = min(4, rows - r)
-          const tileLimit = seen(i + r + tileRows - 1, queries, keys, causal)
-          const tileStrip = strip + <usize>r * stripBytes
-          const to = o + from + <usize>r * rowBytes
-          let s0: f32 = 0
-          let s1: f32 = 0
-          let s2: f32 = 0
-          let s3: f32 = 0
-          for (let j = 0; j < tileRows; j++) {
-            const length = seen(i + r + j, queries, keys, causal)
-            const scores = tileStrip + <usize>j * stripBytes
-            const share = weigh(scores, lse + (<usize>(i + r + j) << 2), scale, length)
-            memory.fill(scores + (<usize>length << 2), 0, <usize>(tileLimit - length) << 2)
-            if (j == 0) s0 = share
-            else if (j == 1) s1 = share
-            else if (j == 2) s2 = share
-            else s3 = share
-          }
-          block(to, rowBytes, tileStrip, stripBytes, valuePanels, <usize>keys << 5, tileLimit, tileRows, width, false, 0)
-          rowScale(to, s0, width)
-          if (tileRows > 1) rowScale(to + rowBytes, s1, width)
-          if (tileRows > 2) rowScale(to + 2 * rowBytes, s2, width)
-          if (tileRows > 3) rowScale(to + 3 * rowBytes, s3, width)
+        block(strip, stripBytes, q + from, rowBytes, keyPanels, headBytes << 3, width, rows, limit, false, 0, spare)
+        for (let r = 0; r < rows; r += ROWS) {
+          const count = min(ROWS, rows - r)
+          values(
+            o + from + <usize>r * rowBytes, rowBytes, lse + (<usize>(i + r) << 2), strip + <usize>r * stripBytes,
+            stripBytes, valuePanels, i + r, count, queries, keys, width, causal, scale, shares, spare,
+          )
         }
       }
     }
@@ -173,13 +176,13 @@ function scoreGradient(d: usize, p: usize, centre: f32, scale: f32, length: i32)
 @inline
 function pullKeys(
   dx: usize, stride: usize, weights: usize, weightBytes: usize, panels: usize, queries: i32, first: i32, j: i32,
-  count: i32, width: i32, resume: bool, scratch: usize,
+  count: i32, width: i32, resume: bool, scratch: usize, spare: usize,
 ): void {
   const depth = queries - first
   const from = weights + <usize>first * weightBytes + (<usize>j << 2)
   transpose(scratch, depth, from, <i32>(weightBytes >> 2), depth, count)
   const rows = panels + (<usize>first << 5)
-  block(dx + <usize>j * stride, stride, scratch, <usize>depth << 2, rows, <usize>queries << 5, depth, count, width, resume, 0)
+  block(dx + <usize>j * stride, stride, scratch, <usize>depth << 2, rows, <usize>queries << 5, depth, count, width, resume, 0, spare)
 }
 
 /** With p the weights: dV = pT dO; dS = p (dO VT - sum dO O) scale; dQ = dS K; dK = dST Q. Rows of dK, dV from `keys` on are zero. */
@@ -193,7 +196,8 @@ export function attentionPullback(
   const rowBytes = headBytes * <usize>heads
   const keyBytes = headBytes * <usize>keyValueHeads
   const weightBytes = padded(keys) << 2
-  const keyColumns = scratch
+  const spare = scratch
+  const keyColumns = scratch + SPARE
   const valueColumns = keyColumns + panelBytes(width, keys)
   const keyRows = valueColumns + panelBytes(width, keys)
   const outRows = keyRows + panelBytes(keys, width)
@@ -219,8 +223,8 @@ export function attentionPullback(
         const from = at + <usize>i * rowBytes
         const pRows = p + <usize>i * weightBytes
         const dRows = d + <usize>i * weightBytes
-        block(pRows, weightBytes, query + from, rowBytes, keyColumns, headBytes << 3, width, rows, limit, false, 0)
-        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, headBytes << 3, width, rows, limit, false, 0)
+        block(pRows, weightBytes, query + from, rowBytes, keyColumns, headBytes << 3, width, rows, limit, false, 0, spare)
+        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, headBytes << 3, width, rows, limit, false, 0, spare)
         for (let r = 0; r < rows; r++) {
           const length = seen(i + r, queries, keys, causal)
           const row = from + <usize>r * rowBytes
@@ -232,15 +236,15 @@ export function attentionPullback(
           memory.fill(pRow + (<usize>length << 2), 0, rest)
           memory.fill(dRow + (<usize>length << 2), 0, rest)
         }
-        block(dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0)
+        block(dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0, spare)
       }
       const resume = h > shared * group
       for (let j = 0; j < keys; j += KEYS) {
         const count = min(KEYS, keys - j)
         // The first query that sees key j.
         const first = causal ? min(queries, max(0, j - (keys - queries))) : 0
-        pullKeys(dValue + keyAt, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned)
-        pullKeys(dKey + keyAt, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned)
+        pullKeys(dValue + keyAt, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned, spare)
+        pullKeys(dKey + keyAt, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned, spare)
       }
     }
     for (let j = keys; j < capacity; j++) {

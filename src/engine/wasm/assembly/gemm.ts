@@ -1,17 +1,17 @@
 /**
  * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): panels of y packed
- * once a block, a 4 x 8 tile in registers. Transposes are strides. Any range of rows or columns is a call of its own (by pointers), with the
+ * once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or columns is a call of its own (by pointers), with the
  * same bits, so that threads can split it.
  */
 import { gemvColumns, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
-import { PANEL, ROWS, tile } from './tile'
+import { PANEL, ROWS, SPARE, tile } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
 /** Rows of x, and columns of y, in the second-level cache. */
-const X_ROWS: i32 = 64
+const X_ROWS: i32 = 95
 const Y_COLUMNS: i32 = 512
 /** Up to here each row is a product of its own with y unpacked. */
 const FEW_ROWS: i32 = 3
@@ -19,7 +19,7 @@ const FEW_ROWS: i32 = 3
 /** Bytes of scratch memory `gemm` needs. */
 export function gemmScratch(rows: i32, inner: i32): i32 {
   const packed = INNER * Y_COLUMNS + INNER * X_ROWS
-  return (max(packed, rows <= FEW_ROWS ? rows * inner : 0) + 16) << 2
+  return (max(packed, rows <= FEW_ROWS ? rows * inner : 0) + 64) << 2
 }
 
 /**
@@ -46,8 +46,9 @@ export function gemm(
     }
     return
   }
-  const panels = scratch
-  const xs = scratch + (<usize>(INNER * Y_COLUMNS) << 2)
+  const spare = scratch
+  const panels = scratch + SPARE
+  const xs = panels + (<usize>(INNER * Y_COLUMNS) << 2)
   for (let column = 0; column < columns; column += Y_COLUMNS) {
     const width = min(Y_COLUMNS, columns - column)
     const outColumn = out + (<usize>column << 2)
@@ -69,7 +70,7 @@ export function gemm(
         }
         block(
           outColumn + <usize>row * outStride, outStride, xBlock, stride, panels, <usize>depth << 5,
-          depth, height, width, k > 0, biasNow,
+          depth, height, width, k > 0, biasNow, spare,
         )
       }
       k += depth
@@ -80,7 +81,7 @@ export function gemm(
 /** out (rows, columns) from row-major x and packed panels. Strides in bytes. */
 export function block(
   out: usize, outStride: usize, x: usize, xStride: usize, panels: usize, panelStride: usize,
-  inner: i32, rows: i32, columns: i32, resume: bool, bias: usize,
+  inner: i32, rows: i32, columns: i32, resume: bool, bias: usize, spare: usize,
 ): void {
   for (let j = 0; j < columns; j += PANEL) {
     const width = min(PANEL, columns - j)
@@ -88,7 +89,7 @@ export function block(
     let to = out + (<usize>j << 2)
     let from = x
     for (let i = 0; i < rows; i += ROWS) {
-      tile(to, outStride, from, xStride, panels, inner, min(ROWS, rows - i), width, resume, biasNow)
+      tile(to, outStride, from, xStride, panels, inner, min(ROWS, rows - i), width, resume, biasNow, spare)
       to += outStride * ROWS
       from += xStride * ROWS
     }
