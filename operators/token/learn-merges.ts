@@ -42,7 +42,6 @@ export const learnMerges = (
   const counts: number[] = []
   const places: number[][] = []
   const heap = new IndexedHeap((a, b) => counts[a] > counts[b] || (counts[a] === counts[b] && keys[a] < keys[b]))
-  let touched = new Set<number>()
 
   const count = (left: number, right: number, at: number, weight: number) => {
     const key = left * IDS + right
@@ -58,17 +57,11 @@ export const learnMerges = (
     counts[pair] += weight
     // Places come in rising order, since a pair only arises while its newer half is being made.
     if (weight > 0) places[pair].push(at)
-    touched.add(pair)
+    heap.update(pair)
   }
-  const settle = () => {
-    for (const pair of touched) heap.update(pair)
-    touched = new Set()
-  }
-
   for (let at = 0; at < symbols.length; at++) {
     if (next[at] >= 0) count(symbols[at], symbols[next[at]], at, weights[at])
   }
-  settle()
 
   const merges: [number, number][] = []
   while (merges.length < limit) {
@@ -94,7 +87,6 @@ export const learnMerges = (
       if (before >= 0) count(symbols[before], made, before, weight)
       if (after >= 0) count(made, symbols[after], at, weight)
     }
-    settle()
   }
   return merges
 }
