@@ -11,7 +11,7 @@ const SPACE = 32
 const isLetter = (text: string, at: number) => (classAt(text, at) & LETTER) !== 0
 
 /**
- * The last place after `from` at which a piece surely ends: between a newline and a letter, or a letter and a space before a
+ * The last place at which a piece surely ends: between a newline and a letter, or a letter and a space before a
  * letter. 0 where there is none: then the text is kept until more has come.
  */
 const lastBoundary = (text: string): number => {

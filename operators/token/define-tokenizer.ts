@@ -9,7 +9,7 @@ import type { AddedToken, TokenizerModel } from './model.ts'
 import type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.ts'
 import { utf8Bytes, utf8Text } from './utf8.ts'
 
-/** Pieces a model encodes: a segment of text between added tokens. `first` is true at the beginning of the text. */
+/** Appends the ids of a segment of text between added tokens. `first` is true at the beginning of the text. */
 export type EncodeSegment = (segment: string, out: IdList, first: boolean) => void
 
 export interface Core {

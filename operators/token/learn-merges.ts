@@ -59,6 +59,7 @@ export const learnMerges = (
     if (weight > 0) places[pair].push(at)
     heap.update(pair)
   }
+
   for (let at = 0; at < symbols.length; at++) {
     if (next[at] >= 0) count(symbols[at], symbols[next[at]], at, weights[at])
   }

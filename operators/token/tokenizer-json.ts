@@ -89,7 +89,7 @@ const byteLevel = (model: ByteLevelModel): Parts => {
       byte_fallback: false,
       ignore_merges: model.wholeFirst,
       vocab: vocabularyOf(names, model.added),
-      merges: merges.map(([left, right]) => [name(left), name(right)]),
+      merges: merges.map(([left, right]) => `${name(left)} ${name(right)}`),
     },
   }
 }
@@ -131,7 +131,7 @@ const sentencePiece = (model: SentencePieceModel): Parts => {
       byte_fallback: true,
       ignore_merges: false,
       vocab: vocabularyOf(names, added),
-      merges: merges.map(([left, right]) => [names[left] ?? '', names[right] ?? '']),
+      merges: merges.map(([left, right]) => `${names[left] ?? ''} ${names[right] ?? ''}`),
     },
   }
 }
