@@ -27,10 +27,10 @@ export const presets = {
     tokenizer: { bpe: 1024 },
     model: { ...bareModel, n_layer: 6, n_head: 6, n_embd: 192, n_positions: 256, activation_function: 'gelu_new' },
     training: {
-      steps: 3000,
-      batch: 8,
+      steps: 4000,
+      batch: 12,
       block: 256,
-      dropout: 0.15,
+      dropout: 0.2,
       learningRate: 1.5e-3,
       minimumLearningRate: 1.5e-4,
       checkpointEvery: 100,
