@@ -1,5 +1,5 @@
 /** Activations and their pullbacks, named `<kind>` and `<kind>Pullback`. gelu: Hendrycks & Gimpel, arXiv 1606.08415. Law N8. */
-import { exp4, normalCdf4, sigmoid4, tanh4 } from './functions'
+import { expNegative4, normalCdf4, sigmoid4, tanh4 } from './functions'
 import { madd, splat, storePart } from './simd'
 
 const GELU = 0
@@ -32,7 +32,7 @@ function value(kind: i32, x: v128): v128 {
 function derivative(kind: i32, x: v128): v128 {
   const one = splat(1.0)
   if (kind == GELU) {
-    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(x, x), splat(-0.5))), splat(0.39894228040143268))
+    const density = f32x4.mul(expNegative4(f32x4.mul(f32x4.mul(x, x), splat(-0.5))), splat(0.39894228040143268))
     return madd(x, density, normalCdf4(x))
   }
   if (kind == GELU_TANH) {

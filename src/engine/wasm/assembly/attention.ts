@@ -10,7 +10,7 @@ import { gemvColumns, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows, panelBytes } from './pack'
 import { rowDot } from './reduce'
-import { exp4 } from './functions'
+import { expNegative4 } from './functions'
 import { logOf, rowExp, rowScale } from './softmax'
 import { below, maxLanes, splat, storePart } from './simd'
 import { ROWS, SPARE } from './tile'
@@ -158,7 +158,7 @@ function weightsOf(x: usize, scale: f32, logSumExp: f32, length: i32): void {
   const s = splat(scale)
   const lse = splat(logSumExp)
   for (let i = length; i > 0; i -= 4, x += 16) {
-    storePart(x, exp4(f32x4.sub(f32x4.mul(v128.load(x), s), lse)), i)
+    storePart(x, expNegative4(f32x4.sub(f32x4.mul(v128.load(x), s), lse)), i)
   }
 }
 

@@ -59,7 +59,25 @@ export function log4(x: v128): v128 {
   return v128.bitselect(x, y, f32x4.eq(x, splat(<f32>Infinity)))
 }
 
-/** |x| < 0.625: odd polynomial; beyond: 1 - 2 / (e^2|x| + 1). */
+/** e^x for x <= 0, 0 below -87.3 where results stop being normal. Half the work of `exp4`: softmax and its kin live here. */
+// @ts-ignore: decorator
+@inline
+export function expNegative4(x: v128): v128 {
+  const shifted = madd(x, splat(1.44269504088896341), splat(12582912.0))
+  const n = f32x4.sub(shifted, splat(12582912.0))
+  const r = nmadd(n, splat(-2.12194440e-4), nmadd(n, splat(0.693359375), x))
+  let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3))
+  p = madd(p, r, splat(8.3334519073e-3))
+  p = madd(p, r, splat(4.1665795894e-2))
+  p = madd(p, r, splat(1.6666665459e-1))
+  p = madd(p, r, splat(5.0000001201e-1))
+  p = f32x4.add(madd(p, f32x4.mul(r, r), r), splat(1.0))
+  // n stands in the low bits of `shifted`: added to the exponent of p it multiplies by 2^n.
+  const scaled = i32x4.add(p, i32x4.shl(shifted, 23))
+  return v128.andnot(scaled, f32x4.lt(x, splat(-87.3)))
+}
+
+/** |x| < 0.625: odd polynomial; beyond: (1 - e) / (1 + e) with e = e^-2|x|. */
 // @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
@@ -70,17 +88,19 @@ export function tanh4(x: v128): v128 {
   p = madd(p, z, splat(1.33314422036e-1))
   p = madd(p, z, splat(-3.33332819422e-1))
   const near = madd(f32x4.mul(p, z), x, x)
-  const e = exp4(f32x4.add(size, size))
-  const far = f32x4.sub(splat(1.0), f32x4.div(splat(2.0), f32x4.add(e, splat(1.0))))
+  const e = expNegative4(f32x4.mul(size, splat(-2.0)))
+  const far = f32x4.div(f32x4.sub(splat(1.0), e), f32x4.add(splat(1.0), e))
   const signed = v128.or(far, v128.and(x, bits(0x80000000)))
   return v128.bitselect(near, signed, f32x4.lt(size, splat(0.625)))
 }
 
-/** 1 / (1 + e^-x). */
+/** 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
-  return f32x4.div(splat(1.0), f32x4.add(splat(1.0), exp4(f32x4.neg(x))))
+  const e = expNegative4(f32x4.neg(f32x4.abs(x)))
+  const above = v128.bitselect(e, splat(1.0), f32x4.lt(x, splat(0.0)))
+  return f32x4.div(above, f32x4.add(splat(1.0), e))
 }
 
 /** erf for |x| <= 0.9277. */
@@ -120,14 +140,25 @@ export function erf4(x: v128): v128 {
   return v128.bitselect(far, erfNear(x), f32x4.gt(size, splat(0.927734375)))
 }
 
-/** The normal distribution function, (1 + erf(x / sqrt 2)) / 2, without cancellation on the left. */
+/**
+ * The normal distribution function (1 + erf(x / sqrt 2)) / 2 within 1e-7: erf z = z P(z^2) / Q(z^2) on |z| <= 4, the rational minimax
+ * approximation of Eigen and XLA; no exponential.
+ */
 // @ts-ignore: decorator
 @inline
 export function normalCdf4(x: v128): v128 {
-  const z = f32x4.mul(x, splat(0.70710678118654752))
-  const size = f32x4.abs(z)
-  const tail = f32x4.mul(splat(0.5), erfcFar(size))
-  const far = v128.bitselect(tail, f32x4.sub(splat(1.0), tail), f32x4.lt(z, splat(0.0)))
-  const near = madd(splat(0.5), erfNear(z), splat(0.5))
-  return v128.bitselect(far, near, f32x4.gt(size, splat(0.927734375)))
+  const z = f32x4.pmax(f32x4.pmin(f32x4.mul(x, splat(0.70710678118654752)), splat(4.0)), splat(-4.0))
+  const s = f32x4.mul(z, z)
+  let p = madd(splat(-2.72614225801306e-10), s, splat(2.77068142495902e-8))
+  p = madd(p, s, splat(-2.10102402082508e-6))
+  p = madd(p, s, splat(-5.69250639462346e-5))
+  p = madd(p, s, splat(-7.34990630326855e-4))
+  p = madd(p, s, splat(-2.95459980854025e-3))
+  p = madd(p, s, splat(-1.60960333262415e-2))
+  let q = madd(splat(-1.45660718464996e-5), s, splat(-2.13374055278905e-4))
+  q = madd(q, s, splat(-1.68282697438203e-3))
+  q = madd(q, s, splat(-7.37332916720468e-3))
+  q = madd(q, s, splat(-1.42647390514189e-2))
+  const erf = f32x4.div(f32x4.mul(z, p), q)
+  return madd(splat(0.5), erf, splat(0.5))
 }

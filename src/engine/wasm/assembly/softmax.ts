@@ -1,5 +1,5 @@
 /** Softmax along rows, its pullback, and cross-entropy. A row's bits depend on that row alone (laws L1, A1, A2, A4, L8). */
-import { exp4, log4 } from './functions'
+import { expNegative4, log4 } from './functions'
 import { rowDot, rowMax } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'
 
@@ -26,15 +26,15 @@ export function rowExp(out: usize, x: usize, peak: f32, length: i32): f32 {
   let s1 = splat(0.0)
   let i = length
   for (; i >= 8; i -= 8, x += 32, out += 32) {
-    const e0 = exp4(f32x4.sub(v128.load(x), p))
-    const e1 = exp4(f32x4.sub(v128.load(x, 16), p))
+    const e0 = expNegative4(f32x4.sub(v128.load(x), p))
+    const e1 = expNegative4(f32x4.sub(v128.load(x, 16), p))
     v128.store(out, e0)
     v128.store(out, e1, 16)
     s0 = f32x4.add(s0, e0)
     s1 = f32x4.add(s1, e1)
   }
   for (; i > 0; i -= 4, x += 16, out += 16) {
-    const e = exp4(f32x4.sub(v128.load(x), p))
+    const e = expNegative4(f32x4.sub(v128.load(x), p))
     storePart(out, e, i)
     s0 = f32x4.add(s0, v128.and(e, below(i)))
   }
@@ -48,10 +48,10 @@ function rowExpSum(x: usize, peak: f32, length: i32): f32 {
   let s1 = splat(0.0)
   let i = length
   for (; i >= 8; i -= 8, x += 32) {
-    s0 = f32x4.add(s0, exp4(f32x4.sub(v128.load(x), p)))
-    s1 = f32x4.add(s1, exp4(f32x4.sub(v128.load(x, 16), p)))
+    s0 = f32x4.add(s0, expNegative4(f32x4.sub(v128.load(x), p)))
+    s1 = f32x4.add(s1, expNegative4(f32x4.sub(v128.load(x, 16), p)))
   }
-  for (; i > 0; i -= 4, x += 16) s0 = f32x4.add(s0, v128.and(exp4(f32x4.sub(v128.load(x), p)), below(i)))
+  for (; i > 0; i -= 4, x += 16) s0 = f32x4.add(s0, v128.and(expNegative4(f32x4.sub(v128.load(x), p)), below(i)))
   return sumLanes(f32x4.add(s0, s1))
 }
 
@@ -140,7 +140,7 @@ export function crossEntropyPullback(
       const rest = splat(-share * dLoss)
       for (let j = 0; j < columns; j += 4) {
         const a = <usize>j << 2
-        storePart(dLogits + a, madd(exp4(f32x4.sub(v128.load(logits + a), lse)), d, rest), columns - j)
+        storePart(dLogits + a, madd(expNegative4(f32x4.sub(v128.load(logits + a), lse)), d, rest), columns - j)
       }
       const hit = dLogits + (<usize>target << 2)
       f32.store(hit, f32.load(hit) - (<f32>1.0 - smoothing) * dLoss)
