@@ -28,7 +28,7 @@ export const presets = {
     model: { ...bareModel, n_layer: 6, n_head: 6, n_embd: 192, n_positions: 256, activation_function: 'gelu_new' },
     training: {
       steps: 4000,
-      batch: 12,
+      batch: 8,
       block: 256,
       dropout: 0.2,
       learningRate: 1.5e-3,
