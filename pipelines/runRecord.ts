@@ -50,5 +50,7 @@ export const resumedOptions = (
 /** Refuses to resume a run as another one. */
 export const same = (name: string, stored: unknown, asked: unknown, out: string): void => {
   if (stored !== asked)
-    throw new InputError(`${name}: expected ${stored}, as the run in ${out} has it, found ${asked}; leave it out`)
+    throw new InputError(
+      `${name}: expected ${stored ?? "the preset's own"}, as the run in ${out} has it, found ${asked}; leave it out`,
+    )
 }

@@ -77,7 +77,8 @@ const resumed = async (given: TrainingFolderOptions, checkpoint: string): Promis
   if (given.preset !== null) same('--preset', state.preset, given.preset, out)
   if (given.vocabulary !== null) same('--vocabulary', state.vocabulary, given.vocabulary, out)
   same('--engine', state.engine, engine.name, out)
-  same('SHA-256 of the text', state.text, digest(text), out)
+  if (state.text !== digest(text))
+    throw new InputError(`text: expected the one of the run in ${out}, with SHA-256 ${state.text}, found another`)
   if (options.steps < step)
     throw new InputError(
       `--steps: expected at least the ${step} that the run in ${out} has done, found ${options.steps}`,

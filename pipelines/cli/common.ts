@@ -38,9 +38,8 @@ export const given = (flags: Flags, names: Iterable<string>): Flags =>
 export const printerOf = (flags: Flags, io: Io): Printer =>
   printer(io, decodeOrThrow(CommonFlags, flags, flagName).json)
 
-/** The engine that a command computes on; says which one and why. */
-export const engineOf = async (flags: Flags, say: Printer): Promise<Engine> => {
+/** The engine that a command computes on, and the sentence that says which one and why: for when all input has proved right. */
+export const engineOf = async (flags: Flags): Promise<{ readonly engine: Engine; readonly why: string }> => {
   const { engine, reason } = await openEngine(decodeOrThrow(CommonFlags, flags, flagName).engine)
-  say.note(`engine ${engine.name} (${engine.backend}): ${reason}`)
-  return engine
+  return { engine, why: `engine ${engine.name} (${engine.backend}): ${reason}` }
 }

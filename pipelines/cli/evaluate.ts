@@ -24,11 +24,14 @@ const run = async (folder: string, file: string, flags: Flags, io: Io): Promise<
   const say = printerOf(flags, io)
   const { block: asked } = decodeOrThrow(EvaluateFlags, flags, flagName)
   const text = readText(file)
-  const { model, parameters, tokenizer } = await openModel(modelPath(folder), await engineOf(flags, say))
+  const { engine, why } = await engineOf(flags)
+  const { model, parameters, tokenizer } = await openModel(modelPath(folder), engine)
   if (asked !== null && asked > model.positions)
     throw new InputError(`--block: expected at most the model's context of ${model.positions}, found ${asked}`)
   const ids = tokenizer.encode(text)
   if (ids.length < 2) throw new InputError(`${file}: expected at least 2 tokens, found ${ids.length}`)
+
+  say.note(why)
 
   const block = Math.min(asked ?? model.positions, ids.length - 1)
   const windows = { batch: Math.max(1, Math.floor(BATCH_TOKENS / block)), block }

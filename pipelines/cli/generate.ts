@@ -31,24 +31,27 @@ const run = async (prompt: string, flags: Flags, io: Io): Promise<void> => {
   const own = given(flags, Object.keys(generationFields))
   decodeOrThrow(GenerationOptions, own, flagName)
   const path = modelPath(decodeOrThrow(ModelFlags, flags, flagName).model)
-  const engine = await engineOf(flags, say)
+  const { engine, why } = await engineOf(flags)
   const opened = await openModel(path, engine)
   const options = decodeOrThrow(GenerationOptions, { ...generationDefaults(opened.generation), ...own }, flagName)
-  const ids = promptIds(opened, prompt)
+  const generated$ = generate(opened, promptIds(opened, prompt), { ...options, endIds: opened.endIds })
 
+  say.note(why)
   // On a terminal the text reads on from the prompt; the results on stdout are the new tokens alone.
   if (io.stderr.isTTY && io.stdout.isTTY) io.stderr.write(prompt)
   const began = performance.now()
   let count = 0
   try {
-    await consume(generate(opened, ids, { ...options, endIds: opened.endIds }), io, generated => {
+    await consume(generated$, io, generated => {
       count++
       say.result(generated, generated.text)
     })
   } finally {
-    if (count > 0) say.text('\n')
-    const seconds = (performance.now() - began) / 1000
-    say.note(`${grouped(count)} tokens, ${(count / seconds).toFixed(1)} tokens/s`)
+    if (count > 0) {
+      const seconds = (performance.now() - began) / 1000
+      say.text('\n')
+      say.note(`${grouped(count)} tokens, ${(count / seconds).toFixed(1)} tokens/s`)
+    }
   }
 }
 

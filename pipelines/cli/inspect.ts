@@ -44,8 +44,9 @@ const textOf = (
 const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
   const { config, tensors } = readFolder(modelPath(folder))
-  const engine = await engineOf(flags, say)
+  const { engine, why } = await engineOf(flags)
   const inspection = inspect(config)
+  say.note(why)
   const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
   const { name, backend } = engine
   say.result(

@@ -54,10 +54,11 @@ const run = async (files: readonly string[], flags: Flags, io: Io): Promise<void
   const { out, preset, vocabulary, resume } = decodeOrThrow(TrainFlags, flags, flagName)
   const own = given(flags, Object.keys(trainingFields))
   const text = files.map(readText).join('')
-  const engine = await engineOf(flags, say)
+  const { engine, why } = await engineOf(flags)
   const folder = await trainingFolder({ out, text, engine, preset, vocabulary, own, resume })
   const { options, from, training, validation } = folder.run
   const first = from?.step ?? 0
+  say.note(why)
   say.note(`${grouped(training.length)} tokens to train on, ${grouped(validation.length)} held out`)
   say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
 

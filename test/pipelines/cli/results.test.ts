@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs'
+import * as t from 'io-ts'
+import test from 'tape'
+import { readFolder } from '../../../pipelines/folder.ts'
+import { openTokenizer } from '../../../pipelines/tokenizer-files.ts'
+import { sharedPath } from '../../shared.ts'
+import { fluxion, inTemporaryFolder, jsonLines, sampleText } from './harness.ts'
+
+const text = sampleText(3000)
+
+const setting = <T>(use: (path: (name: string) => string) => Promise<T>): Promise<T> =>
+  inTemporaryFolder(async path => {
+    writeFileSync(path('text.txt'), text)
+    await fluxion(['train', path('text.txt'), '--out', path('model'), '--preset', 'tiny', '--steps', '10', '--json'])
+    return use(path)
+  })
+
+const Evaluated = t.strict({
+  tokens: t.number,
+  bytes: t.number,
+  loss: t.number,
+  perplexity: t.number,
+  bitsPerByte: t.number,
+})
+
+test('evaluate: loss, perplexity and bits a byte, the same for any number of windows side by side', async test_ =>
+  setting(async path => {
+    const { code, stdout } = await fluxion(['evaluate', path('model'), path('text.txt'), '--json'])
+    test_.equal(code, 0)
+    const [line] = jsonLines(stdout).filter(Evaluated.is)
+    if (line === undefined) return test_.fail(stdout)
+    test_.equal(line.tokens, Math.floor((text.length - 1) / 32) * 32, 'whole windows')
+    test_.equal(line.bytes, line.tokens, 'one byte a character')
+    test_.ok(Math.abs(line.perplexity - Math.exp(line.loss)) < 1e-9, 'perplexity is exp(loss)')
+    test_.ok(Math.abs(line.bitsPerByte - line.loss / Math.LN2) < 1e-9, 'bits a byte')
+    test_.ok(line.loss > 0 && line.loss < Math.log(30), 'better than uniform')
+    const shown = await fluxion(['evaluate', path('model'), path('text.txt')])
+    test_.equal(shown.stdout.slice(0, 11), `loss ${line.loss.toFixed(4)}`)
+  }))
+
+test('tokenize: {"ids":[…]} of a folder and of a .tiktoken file', async test_ =>
+  setting(async path => {
+    const ids = [...(await openTokenizer(path('model'))).encode(text)]
+    const { stdout } = await fluxion(['tokenize', path('text.txt'), '--tokenizer', path('model'), '--json'])
+    test_.equal(stdout, `${JSON.stringify({ ids })}\n`)
+    const plain = await fluxion(['tokenize', path('text.txt'), '--tokenizer', path('model')])
+    test_.equal(plain.stdout, `${ids.join(' ')}\n`)
+    const tiktoken = sharedPath('data/tokenizers/tiktoken/cl100k_base.tiktoken')
+    if (tiktoken === null) return test_.comment('skipped: cl100k_base.tiktoken is absent (set FLUXION_SHARED)')
+    writeFileSync(path('hello.txt'), 'hello world')
+    const hello = await fluxion(['tokenize', path('hello.txt'), '--tokenizer', tiktoken, '--json'])
+    test_.equal(hello.stdout, '{"ids":[15339,1917]}\n')
+  }))
+
+const Inspected = t.type({
+  parameters: t.number,
+  context: t.number,
+  tensors: t.array(t.type({ name: t.string, shape: t.array(t.number), elements: t.number })),
+  flops: t.type({ decodeFirst: t.number, decodeLast: t.number, train: t.number }),
+  memory: t.type({ parameters: t.number, cache: t.number, decode: t.number, train: t.number }),
+  engine: t.type({ name: t.string, backend: t.string }),
+})
+
+test('inspect: parameters and shapes are those of the file, FLOPs those of the formula', async test_ =>
+  setting(async path => {
+    const { code, stdout } = await fluxion(['inspect', path('model'), '--json'])
+    test_.equal(code, 0)
+    const [line] = jsonLines(stdout).filter(Inspected.is)
+    if (line === undefined) return test_.fail(stdout)
+    const { tensors } = readFolder(path('model'))
+    test_.deepEqual(
+      new Map(line.tensors.map(({ name, shape }) => [name, shape])),
+      new Map(Array.from(tensors, ([name, { shape }]) => [name, [...shape]])),
+      'shapes',
+    )
+    test_.equal(
+      line.parameters,
+      line.tensors.reduce((sum, { elements }) => sum + elements, 0),
+    )
+    test_.equal(line.memory.parameters, 4 * line.parameters, 'f32')
+    test_.equal(line.memory.cache, 4 * 2 * 2 * 32 * 32, 'keys and values: layers, positions, width')
+    // 2 FLOPs a weight of every matrix that multiplies: all but positions and norms.
+    const vectors = line.tensors.filter(({ name, shape }) => shape.length === 1 || name.includes('wpe'))
+    const matrices = 2 * (line.parameters - vectors.reduce((sum, { elements }) => sum + elements, 0))
+    const within = line.flops.decodeFirst / matrices
+    test_.ok(within >= 1 && within < 1.2, `decoding: ${within.toFixed(3)} of 2 a weight`)
+    const more = (line.flops.decodeLast - line.flops.decodeFirst) / (31 * 2 * 4 * 32)
+    test_.ok(more >= 1 && more < 1.5, `attention grows by 4 a position and width: ${more.toFixed(3)}`)
+    const training = line.flops.train / (3 * line.flops.decodeFirst)
+    test_.ok(training > 0.9 && training < 1.8, `training is three times decoding: ${training.toFixed(3)}`)
+    const shown = await fluxion(['inspect', path('model')])
+    test_.ok(shown.stdout.includes('wte.weight') && /engine +wasm/.test(shown.stdout), 'as text')
+  }))
