@@ -12,7 +12,21 @@ export function panelBytes(inner: i32, columns: i32): usize {
 
 /** y (inner, columns), rows `stride` apart -> panels (columns / 8, inner, 8); lanes past the last column are zero. */
 export function packRows(out: usize, y: usize, stride: usize, inner: i32, columns: i32): void {
+  const bytes = <usize>inner << 5
   let j = 0
+  // Two panels at once use a cache line whole.
+  for (; j + 2 * PANEL <= columns; j += 2 * PANEL) {
+    let from = y + (<usize>j << 2)
+    for (let k = 0; k < inner; k++) {
+      v128.store(out, v128.load(from))
+      v128.store(out, v128.load(from, 16), 16)
+      v128.store(out + bytes, v128.load(from, 32))
+      v128.store(out + bytes, v128.load(from, 48), 16)
+      out += 32
+      from += stride
+    }
+    out += bytes
+  }
   for (; j + PANEL <= columns; j += PANEL) {
     let from = y + (<usize>j << 2)
     for (let k = 0; k < inner; k++) {
