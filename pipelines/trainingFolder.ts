@@ -19,6 +19,15 @@ import { openTokenizer } from './tokenizer-files.ts'
 import { encodeParts, learnTokenizer, splitText } from './trainingData.ts'
 import type { Snapshot, TrainingRun } from './trainingRun.ts'
 
+/** Sizes of the model; null is the preset's. */
+export interface ModelShape {
+  readonly layers: number | null
+  readonly heads: number | null
+  readonly width: number | null
+  /** Positions of one sequence. */
+  readonly context: number | null
+}
+
 export interface TrainingFolderOptions {
   readonly out: string
   readonly text: string
@@ -27,6 +36,7 @@ export interface TrainingFolderOptions {
   readonly preset: PresetName | null
   /** Instead of the preset's tokenizer: characters, or byte-level BPE of so many tokens. */
   readonly vocabulary: number | 'characters' | null
+  readonly shape: ModelShape
   /** Training options that were given, undecoded; errors name their flags. */
   readonly own: Readonly<Record<string, unknown>>
   /** Go on from the last checkpoint, where there is one. */
@@ -55,13 +65,14 @@ export const trainingFolder = async (given: TrainingFolderOptions): Promise<Trai
   return begun(given)
 }
 
-const begun = ({ out, text, engine, preset: name, vocabulary, own }: TrainingFolderOptions): TrainingFolder => {
+const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: TrainingFolderOptions): TrainingFolder => {
   const preset = presets[name ?? 'nanogpt-cpu']
   const options = presetTraining(preset, own, flagName)
   const parts = splitText(text, options.validation)
   const tokenizer = learnTokenizer(choiceOf(vocabulary, preset.tokenizer), parts)
-  const shape = presetConfig(preset, tokenizer.vocabularySize, options.dropout)
-  const config = { ...shape, bos_token_id: beginId(tokenizer, parts.training), eos_token_id: tokenizer.endId }
+  const shaped = { ...preset, model: { ...preset.model, ...fieldsOf(shape) } }
+  const base = presetConfig(shaped, tokenizer.vocabularySize, options.dropout)
+  const config = { ...base, bos_token_id: beginId(tokenizer, parts.training), eos_token_id: tokenizer.endId }
   const ids = encode(tokenizer, text, options, config)
   const identity = { preset: name ?? 'nanogpt-cpu', vocabulary, options, text: digest(text), engine: engine.name }
   return { out, tokenizer, identity, run: { engine, config, options, ...ids, from: null } }
@@ -76,6 +87,8 @@ const resumed = async (given: TrainingFolderOptions, checkpoint: string): Promis
   const options = resumedOptions(state.options, given.own, out)
   if (given.preset !== null) same('--preset', state.preset, given.preset, out)
   if (given.vocabulary !== null) same('--vocabulary', state.vocabulary, given.vocabulary, out)
+  const fields = new Map<string, unknown>(Object.entries(config))
+  for (const [field, size] of Object.entries(fieldsOf(given.shape))) same(field, fields.get(field), size, out)
   same('--engine', state.engine, engine.name, out)
   if (state.text !== digest(text))
     throw new InputError(`text: expected the one of the run in ${out}, with SHA-256 ${state.text}, found another`)
@@ -88,6 +101,14 @@ const resumed = async (given: TrainingFolderOptions, checkpoint: string): Promis
   const run = { engine, config, options, ...encode(tokenizer, text, options, config), from }
   return { out, tokenizer, identity: { ...state, options }, run }
 }
+
+/** The fields of config.json that a shape sets. */
+const fieldsOf = ({ layers, heads, width, context }: ModelShape): Readonly<Record<string, number>> => ({
+  ...(layers === null ? {} : { n_layer: layers }),
+  ...(heads === null ? {} : { n_head: heads }),
+  ...(width === null ? {} : { n_embd: width }),
+  ...(context === null ? {} : { n_positions: context }),
+})
 
 const choiceOf = (vocabulary: number | 'characters' | null, preset: TokenizerChoice): TokenizerChoice =>
   vocabulary === null ? preset : vocabulary === 'characters' ? vocabulary : { bpe: vocabulary }

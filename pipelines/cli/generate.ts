@@ -5,7 +5,7 @@ import { nonEmptyText, withDefault } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
 import { GenerationOptions, generationDefaults, generationFields } from '../../src/codec/generation.ts'
 import { generate } from '../generate.ts'
-import { openModel, promptIds } from '../openModel.ts'
+import { openModel } from '../openModel.ts'
 import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
@@ -34,7 +34,7 @@ const run = async (prompt: string, flags: Flags, io: Io): Promise<void> => {
   const { engine, why } = await engineOf(flags)
   const opened = await openModel(path, engine)
   const options = decodeOrThrow(GenerationOptions, { ...generationDefaults(opened.generation), ...own }, flagName)
-  const generated$ = generate(opened, promptIds(opened, prompt), { ...options, endIds: opened.endIds })
+  const generated$ = generate(opened, prompt, options)
 
   say.note(why)
   // On a terminal the text reads on from the prompt; the results on stdout are the new tokens alone.

@@ -1,4 +1,4 @@
-import { type Observable, ReplaySubject } from 'rxjs'
+import { fromEvent, map, merge, type Observable, ReplaySubject } from 'rxjs'
 
 /** Where text goes: a terminal, a pipe, a file, or a test. */
 export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
@@ -26,16 +26,19 @@ export class Interrupted extends Error {
 
 const isBrokenPipe = (error: Error): boolean => 'code' in error && error.code === 'EPIPE'
 
-/** This process: SIGINT and SIGTERM interrupt with exit code 130, a closed stdout ends quietly with 0. */
+/**
+ * This process: SIGINT and SIGTERM interrupt with exit code 130, a closed stdout ends quietly with 0. Signals are caught only while
+ * somebody waits for interrupts: work that gives no turn to the event loop is ended by the system, at once too.
+ */
 export const processIo = (): Io => {
-  const interrupt$ = new ReplaySubject<Interrupted>(1)
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => interrupt$.next(new Interrupted(signal, 130)))
+  const closed$ = new ReplaySubject<Interrupted>(1)
   const onError = (error: Error): void => {
     if (!isBrokenPipe(error)) throw error
-    interrupt$.next(new Interrupted('closed output', 0))
+    closed$.next(new Interrupted('closed output', 0))
   }
   process.stdout.on('error', onError)
   process.stderr.on('error', onError)
+  const signal$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'))
+  const interrupt$ = merge(closed$, signal$.pipe(map(() => new Interrupted('signal', 130))))
   return { stdout: process.stdout, stderr: process.stderr, interrupt$ }
 }

@@ -4,6 +4,8 @@ import type { Io } from './io.ts'
 export interface Printer {
   /** A result: with `--json` the value, one line; else the text as it is. */
   result(value: object, text: string): void
+  /** The same, where a progress bar may stand on the terminal's last line. */
+  resultAboveBar(value: object, text: string): void
   /** Text that only makes sense for people: nothing with `--json`. */
   text(text: string): void
   /** A line on stderr. */
@@ -14,10 +16,28 @@ export interface Printer {
 const CLEAR_LINE = '\r\u001b[K'
 
 export const printer = ({ stdout, stderr }: Io, json: boolean): Printer => {
-  const note = (line: string): void => void stderr.write(`${stderr.isTTY ? CLEAR_LINE : ''}${line}\n`)
-  return json
-    ? { result: value => void stdout.write(`${JSON.stringify(value)}\n`), text: () => {}, note }
-    : { result: (_, text) => void stdout.write(text), text: text => void stdout.write(text), note }
+  const text = (shown: string): void => {
+    if (!json && shown !== '') stdout.write(shown)
+  }
+  const result = (value: object, shown: string): void => {
+    if (json) stdout.write(`${JSON.stringify(value)}\n`)
+    else text(shown)
+  }
+  const clear = (): void => {
+    if (stderr.isTTY) stderr.write(CLEAR_LINE)
+  }
+  return {
+    text,
+    result,
+    resultAboveBar: (value, shown) => {
+      if (json || shown !== '') clear()
+      result(value, shown)
+    },
+    note: line => {
+      clear()
+      stderr.write(`${line}\n`)
+    },
+  }
 }
 
 /** A number with thousands separated: 1,024. */

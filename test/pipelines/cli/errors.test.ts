@@ -81,7 +81,7 @@ test('every flag of a number names itself in its error', async t => {
     train: [
       ...['steps', 'batch', 'block', 'accumulate', 'learning-rate', 'minimum-learning-rate', 'warmup', 'weight-decay'],
       ...['beta1', 'beta2', 'epsilon', 'clip', 'dropout', 'validation', 'evaluate-every', 'checkpoint-every', 'keep'],
-      ...['seed', 'vocabulary', 'preset', 'engine'],
+      ...['seed', 'vocabulary', 'preset', 'engine', 'layers', 'heads', 'width', 'context'],
     ],
     evaluate: ['block', 'seed'],
   }

@@ -64,7 +64,10 @@ test('train: a folder that opens as a model, with the dropout it was trained wit
     const tokenizer = await openTokenizer(path('out'))
     t.equal(tokenizer.decode(tokenizer.encode(text)), text, 'T1: characters through the folder')
     t.equal(config.bos_token_id, tokenizer.encode('\n')[0], 'begins after the end of a line')
-    t.equal((await train('words', ['--steps', '10', '--vocabulary', '300'])).code, 0)
+    const other = ['--vocabulary', '300', '--layers', '1', '--heads', '4', '--width', '16', '--context', '48']
+    t.equal((await train('words', ['--steps', '10', ...other])).code, 0)
+    const shaped = readFolder(path('words')).config
+    t.ok(shaped.model_type === 'gpt2' && shaped.n_layer === 1 && shaped.n_embd === 16 && shaped.n_positions === 48)
     const words = await openTokenizer(path('words'))
     t.equal(words.decode(words.encode(text)), text, 'T1: byte-level BPE through the folder')
   }))
@@ -81,6 +84,7 @@ test('train --resume: contradictions are refused, more steps are not, and nothin
     await refused(['--resume', '--learning-rate', '0.01'], '--learning-rate: expected 0.001')
     await refused(['--resume', '--seed', '3'], '--seed: expected 1337')
     await refused(['--resume', '--preset', 'shakespeare'], '--preset: expected tiny')
+    await refused(['--resume', '--layers', '3'], 'n_layer: expected 2')
     await refused(['--resume', '--vocabulary', '300'], '--vocabulary: expected the preset')
     await refused(['--resume', '--engine', 'reference'], '--engine: expected wasm')
     await refused(['--resume', '--steps', '5', '--warmup', '5'], '--warmup: expected 10')
