@@ -25,6 +25,17 @@ export const record = (folder: string, result: Result): void => {
 export const figure = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
 
+const HEADINGS = ['row', 'what', 'fluxion', 'peer', 'ratio', 'to reach', 'threads', 'runs', 'commit, date']
+
+/** A Markdown table, columns padded as the formatter wants them; the first row is the heading. */
+const aligned = (rows: readonly (readonly string[])[]): string[] => {
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  const line = (cells: readonly string[], fill: string) =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width, fill)).join(' | ')} |`
+  const [heading = [], ...body] = rows
+  return [line(heading, ' '), line([], '-'), ...body.map(row => line(row, ' '))]
+}
+
 export const markdown = (rows: readonly Result[]): string => {
   const machines = [...new Set(rows.map(row => row.machine))]
   const mark = (row: Result) => (machines.length > 1 ? ` [${machines.indexOf(row.machine) + 1}]` : '')
@@ -39,16 +50,14 @@ export const markdown = (rows: readonly Result[]): string => {
       row.threads,
       row.runs,
       `${row.commit}, ${row.date.slice(0, 10)}`,
-    ].join(' | '),
+    ].map(String),
   )
   return [
     '# Results',
     '',
     'Generated from `results.json` by the runs that measured it; do not edit. A ratio above 1 means fluxion is better.',
     '',
-    '| row | what | fluxion | peer | ratio | to reach | threads | runs | commit, date |',
-    '|---|---|---|---|---|---|---|---|---|',
-    ...table.map(line => `| ${line} |`),
+    ...aligned([HEADINGS, ...table]),
     '',
     'Each row again:',
     '',
