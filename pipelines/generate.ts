@@ -3,7 +3,8 @@ import type { Logits } from '../operators/hidden.ts'
 import { processors, type SamplerState, type StopState, sampler, stopStrings } from '../operators/sampling/index.ts'
 import { type DetokenizerState, detokenizer } from '../operators/token/detokenizer.ts'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
-import type { GenerationOptions } from '../src/codec/generation.ts'
+import { decodeOrThrow } from '../src/codec/decode.ts'
+import { GenerationOptions } from '../src/codec/generation.ts'
 import type { Named, Tap } from '../src/context.ts'
 import type { HostData } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
@@ -14,6 +15,7 @@ import { tokens } from '../src/tensor/tokens.ts'
 import { type Emission, feedback, type Pace } from '../streams/index.ts'
 import { type DecoderState, decoder } from './decoder.ts'
 import { type LanguageModel, nextLogits } from './languageModel.ts'
+import { promptIds } from './prompt.ts'
 
 /** One generated token. The texts of a run, joined, are its whole text. */
 export interface Generated {
@@ -26,8 +28,9 @@ export interface Generated {
   readonly position: number
 }
 
-export interface GenerateOptions extends GenerationOptions, Pace {
-  /** Ids that end the text; the one drawn is emitted with empty text. */
+/** What is not given has the defaults of `GenerationOptions`. */
+export interface GenerateOptions extends Partial<GenerationOptions>, Pace {
+  /** Ids that end the text, the model's own unless given; the one drawn is emitted with empty text. */
   readonly endIds?: readonly number[]
   /** Prompt tokens a forward pass takes: cancelling acts between passes. 512 unless given. */
   readonly prefillChunk?: number
@@ -38,6 +41,10 @@ export interface GenerationModel {
   readonly model: LanguageModel
   readonly parameters: Named
   readonly tokenizer: Tokenizer
+  /** Ids that end a text. */
+  readonly endIds?: readonly number[]
+  /** The id that begins a text, where there is one. */
+  readonly beginId?: number | null
 }
 
 /** A pass over the next tokens of the sequence; logits are wanted after the last of the prompt only. */
@@ -61,11 +68,14 @@ interface HostState {
  * (law S13). An empty prompt, or one that leaves no room in the model's context, is an `InputError`.
  */
 export const generate = (
-  { model, parameters, tokenizer }: GenerationModel,
-  prompt: Int32Array,
-  options: GenerateOptions,
+  source: GenerationModel,
+  from: string | Int32Array,
+  given: GenerateOptions = {},
 ): Observable<Generated> => {
-  const { endIds = [], prefillChunk = 512, tap, demand$, scheduler } = options
+  const { model, parameters, tokenizer } = source
+  const { endIds = source.endIds ?? [], prefillChunk = 512, tap, demand$, scheduler } = given
+  const options = decodeOrThrow(GenerationOptions, given, 'generation options')
+  const prompt = typeof from === 'string' ? promptIds(source, from) : from
   if (prompt.length === 0) throw new InputError('prompt: expected at least one token, found none')
   if (prompt.length >= model.positions)
     throw new InputError(`prompt: ${prompt.length} tokens leave no room in the model's context of ${model.positions}`)
