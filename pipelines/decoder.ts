@@ -1,7 +1,8 @@
-import { context, type Named, type Tap } from '../src/context.ts'
+import { context, type Named } from '../src/context.ts'
 import type { Machine } from '../src/machine.ts'
 import type { Operator } from '../src/operator.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
+import type { Taps } from '../streams/index.ts'
 
 /** What a cached decoder remembers: keys and values of the positions so far, by path. */
 export interface DecoderState {
@@ -13,17 +14,19 @@ export interface DecoderOptions {
   readonly parameters: Named
   /** Positions the caches hold. */
   readonly capacity: number
-  readonly tap?: Tap | null
+  /** Asked for its tap at each step. */
+  readonly taps?: Pick<Taps, 'tap'>
 }
 
 /** The model with its state threaded, nothing else: a step takes the next tokens, any number of them. Laws L3-L6. */
 export const decoder = <B>(
   model: Operator<Tokens, B>,
-  { parameters, capacity, tap = null }: DecoderOptions,
+  { parameters, capacity, taps }: DecoderOptions,
 ): Machine<DecoderState, Tokens, B> => ({
   init: () => ({ caches: {}, length: 0 }),
   step: ({ caches, length }, tokens) => {
     if (tokens.ids.length === 0) throw new RangeError('a decoder step takes at least one token')
+    const tap = taps?.tap ?? null
     const { value, state } = model(context(parameters, { state: caches, offset: length, capacity, tap }), tokens)
     return [value, { caches: state, length: length + (tokens.shape[1] ?? 0) }]
   },

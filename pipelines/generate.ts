@@ -5,14 +5,14 @@ import { type DetokenizerState, detokenizer } from '../operators/token/detokeniz
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { GenerationOptions } from '../src/codec/generation.ts'
-import type { Named, Tap } from '../src/context.ts'
+import type { Named } from '../src/context.ts'
 import type { HostData } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
 import type { Machine } from '../src/machine.ts'
 import { key } from '../src/random.ts'
 import { read } from '../src/tensor/tensor.ts'
 import { tokens } from '../src/tensor/tokens.ts'
-import { type Emission, feedback, type Pace } from '../streams/index.ts'
+import { type Emission, feedback, type Pace, type Taps } from '../streams/index.ts'
 import { type DecoderState, decoder } from './decoder.ts'
 import { type LanguageModel, nextLogits } from './languageModel.ts'
 import { promptIds } from './prompt.ts'
@@ -34,7 +34,8 @@ export interface GenerateOptions extends Partial<GenerationOptions>, Pace {
   readonly endIds?: readonly number[]
   /** Prompt tokens a forward pass takes: cancelling acts between passes. 512 unless given. */
   readonly prefillChunk?: number
-  readonly tap?: Tap
+  /** Shows values on their way, attention weights for instance, to whoever watches `tapped$`; asked for at each pass. */
+  readonly taps?: Pick<Taps, 'tap'>
 }
 
 export interface GenerationModel {
@@ -73,7 +74,7 @@ export const generate = (
   given: GenerateOptions = {},
 ): Observable<Generated> => {
   const { model, parameters, tokenizer } = source
-  const { endIds = source.endIds ?? [], prefillChunk = 512, tap, demand$, scheduler } = given
+  const { endIds = source.endIds ?? [], prefillChunk = 512, taps, demand$, scheduler } = given
   const options = decodeOrThrow(GenerationOptions, given, 'generation options')
   const prompt = typeof from === 'string' ? promptIds(source, from) : from
   if (prompt.length === 0) throw new InputError('prompt: expected at least one token, found none')
@@ -125,7 +126,7 @@ export const generate = (
     },
   }
   return feedback({
-    device: passes(model, parameters, prompt.length + most, tap ?? null),
+    device: passes(model, parameters, prompt.length + most, taps),
     read: logits => (logits === null ? null : read(logits)),
     host,
     first: pass(prompt),
@@ -139,9 +140,9 @@ const passes = (
   model: LanguageModel,
   parameters: Named,
   capacity: number,
-  tap: Tap | null,
+  taps: Pick<Taps, 'tap'> | undefined,
 ): Machine<DecoderState, Pass, Logits | null> => {
-  const options = { parameters, capacity: Math.min(capacity, model.positions), tap }
+  const options = { parameters, capacity: Math.min(capacity, model.positions), ...(taps === undefined ? {} : { taps }) }
   const whole = decoder(nextLogits(model), options)
   const body = decoder(model.body, options)
   return {
