@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
-import { nonEmptyText } from '../../src/codec/fields.ts'
+import { nonEmptyText, oneOf } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
 import { convertLlama2c } from '../convertLlama2c.ts'
+import { convertPrecision, precisions } from '../convertPrecision.ts'
 import { type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
 
 const ConvertFlags = t.type({ out: nonEmptyText })
+const PrecisionFlags = t.type({ out: nonEmptyText, to: oneOf(...precisions) })
 
-/** `fluxion convert llama2c <model.bin> <tokenizer.bin>`: models of other programs as Hugging Face folders. */
-export const addConvert = (program: Command, io: Io): void => {
-  const convert = program.command('convert').description('Make a Hugging Face folder of a model of another program.')
+const addLlama2c = (convert: Command, io: Io): void => {
   const command = convert
     .command('llama2c')
     .description("A model of karpathy's llama2.c, for instance stories260K.")
@@ -31,4 +31,26 @@ export const addConvert = (program: Command, io: Io): void => {
       `${out}: llama, ${layers} layers, ${width} wide, ${vocabulary} tokens\n`,
     )
   })
+}
+
+const addPrecision = (convert: Command, io: Io): void => {
+  const command = convert
+    .command('precision')
+    .description('The same model with its weights stored in another precision.')
+    .argument('<folder>', 'a Hugging Face folder')
+    .requiredOption('--to <type>', precisions.join(', '))
+    .requiredOption('--out <folder>', 'where the model goes')
+  withCommonFlags(command).action((folder: string, flags: Flags) => {
+    const say = printerOf(flags, io)
+    const { out, to } = decodeOrThrow(PrecisionFlags, flags, flagName)
+    const bytes = convertPrecision(folder, to, out)
+    say.result({ out, precision: to, bytes }, `${out}: ${to}, ${(bytes / 1e6).toFixed(1)} MB of weights\n`)
+  })
+}
+
+/** `fluxion convert llama2c | precision`: models of other programs, and other forms of our own, as Hugging Face folders. */
+export const addConvert = (program: Command, io: Io): void => {
+  const convert = program.command('convert').description('Make a Hugging Face folder of a model in another form.')
+  addLlama2c(convert, io)
+  addPrecision(convert, io)
 }
