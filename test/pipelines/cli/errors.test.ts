@@ -120,7 +120,15 @@ test('unknown commands and flags, missing operands: exit code 2', async t => {
 })
 
 test('--help: every command has one, on stdout, with --json, --seed and --engine', async t => {
-  const commands = [['generate'], ['train'], ['evaluate'], ['tokenize'], ['convert', 'llama2c'], ['inspect']]
+  const commands = [
+    ['generate'],
+    ['train'],
+    ['evaluate'],
+    ['tokenize'],
+    ['convert', 'llama2c'],
+    ['convert', 'precision'],
+    ['inspect'],
+  ]
   for (const command of commands) {
     const { code, stdout, stderr } = await fluxion([...command, '--help'])
     t.equal(code, 0)

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import * as t from 'io-ts'
 import test from 'tape'
 import { readFolder } from '../../../pipelines/folder.ts'
@@ -90,4 +90,26 @@ test('inspect: parameters and shapes are those of the file, FLOPs those of the f
     test_.ok(training > 0.9 && training < 1.8, `training is three times decoding: ${training.toFixed(3)}`)
     const shown = await fluxion(['inspect', path('model')])
     test_.ok(shown.stdout.includes('wte.weight') && /engine +wasm/.test(shown.stdout), 'as text')
+  }))
+
+test('convert precision: half the bytes, nearly the same loss, the same tokenizer', async test_ =>
+  setting(async path => {
+    const loss = async (folder: string) => {
+      const { stdout } = await fluxion(['evaluate', folder, path('text.txt'), '--json'])
+      return jsonLines(stdout).find(Evaluated.is)?.loss ?? Number.NaN
+    }
+    const whole = await loss(path('model'))
+    const bytes = (name: string) => statSync(path(`${name}/model.safetensors`)).size
+    for (const [type, error] of [
+      ['F16', 1e-3],
+      ['BF16', 1e-2],
+      ['F32', 0],
+    ] as const) {
+      const { code, stderr } = await fluxion(['convert', 'precision', path('model'), '--to', type, '--out', path(type)])
+      test_.equal(code, 0, stderr)
+      test_.ok(Math.abs((await loss(path(type))) - whole) <= error, `${type}: loss`)
+    }
+    test_.ok(bytes('F16') < 0.55 * bytes('model') && bytes('BF16') === bytes('F16'), 'half the bytes')
+    const wrong = await fluxion(['convert', 'precision', path('model'), '--to', 'F8', '--out', path('F8')])
+    test_.deepEqual([wrong.code, wrong.stderr], [2, 'fluxion: --to: expected "F32" or "F16" or "BF16", found "F8"\n'])
   }))
