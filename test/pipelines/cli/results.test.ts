@@ -109,7 +109,7 @@ test('convert precision: half the bytes, nearly the same loss, the same tokenize
       test_.equal(code, 0, stderr)
       test_.ok(Math.abs((await loss(path(type))) - whole) <= error, `${type}: loss`)
     }
-    test_.ok(bytes('F16') < 0.55 * bytes('model') && bytes('BF16') === bytes('F16'), 'half the bytes')
+    test_.ok(bytes('F16') < 0.55 * bytes('model') && bytes('BF16') < 0.55 * bytes('model'), 'half the bytes')
     const wrong = await fluxion(['convert', 'precision', path('model'), '--to', 'F8', '--out', path('F8')])
     test_.deepEqual([wrong.code, wrong.stderr], [2, 'fluxion: --to: expected "F32" or "F16" or "BF16", found "F8"\n'])
   }))
