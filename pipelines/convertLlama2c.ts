@@ -5,7 +5,8 @@ import type { LlamaConfig } from '../src/codec/llama.ts'
 import { InputError } from '../src/errors.ts'
 import { readLlama2c } from '../src/format/llama2c.ts'
 import { readBytes } from './files.ts'
-import { TOKENIZER, writeFolder } from './folder.ts'
+import { writeFolder } from './folder.ts'
+import { TOKENIZER } from './modelFiles.ts'
 import { openTokenizer } from './tokenizer-files.ts'
 
 /** llama2.c's model.bin and tokenizer.bin as a Hugging Face Llama folder (law L12). Returns the model's configuration. */

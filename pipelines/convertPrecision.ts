@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { f32ToBf16, f32ToF16 } from '../src/format/half.ts'
 import { f32, floats, type HostTensor } from '../src/format/host-tensor.ts'
 import { onPath, readBytes } from './files.ts'
-import { readFolder, TOKENIZER, writeFolder } from './folder.ts'
+import { readFolder, writeFolder } from './folder.ts'
+import { TOKENIZER } from './modelFiles.ts'
 
 /** Element types that weights are stored in; computing is f32 in any case. */
 export const precisions = ['F32', 'F16', 'BF16'] as const

@@ -1,6 +1,5 @@
 /** Pipelines, with those that read and write files: for Node. */
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
-export { type ModelContents, type ModelFolder, readFolder, writeFolder } from './folder.ts'
+export { type ModelContents, openModel, readFolder, writeFolder } from './folder.ts'
 export * from './index.ts'
-export { type OpenedModel, openModel } from './openModel.ts'
 export { openTokenizer, saveTokenizer } from './tokenizer-files.ts'

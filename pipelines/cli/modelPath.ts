@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { latestCheckpoint } from '../checkpoint.ts'
-import { CONFIG } from '../folder.ts'
+import { CONFIG } from '../modelFiles.ts'
 
 /** The model that ships with the package. */
 const BUNDLED = join('models', 'shakespeare')
