@@ -1,7 +1,7 @@
 /**
- * An allocator of addresses in one growing space: two-level segregated fit (Masmano et al., "TLSF", ECRTS 2004). Constant time; free
- * neighbours merge; sizes are rounded up to one of 32 classes an octave (at most 3 % waste), so a freed block always serves its size again
- * and steps that allocate alike never grow. Books are kept on the host, outside the space.
+ * An allocator of addresses in one growing space: two-level segregated fit (Masmano et al., "TLSF", ECRTS 2004).
+ * Constant time; free neighbours merge; sizes are rounded up to one of 32 classes an octave (at most 3 % waste), so a freed
+ * block always serves its size again and steps that allocate alike never grow. Books are kept on the host.
  */
 
 /** A run of bytes, free or taken. */

@@ -2,7 +2,7 @@ import type { MatmulSizes } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
 import type { Memory } from './memory.ts'
 
-/** out = x y + bias (0: none), addresses in bytes. One matrix y for a whole batch makes the batch rows of one product. */
+/** out = x y + bias (0: none), addresses in bytes. A batch over one matrix y is one product of more rows. */
 export const matmul = (
   memory: Memory,
   kernels: Kernels,

@@ -1,4 +1,4 @@
-/** One WebAssembly memory with its views, its heap and a scratch block. Views die when memory grows, so they are read through here. */
+/** One WebAssembly memory, its heap and a scratch block. Views die when memory grows, so they are read through here. */
 import { type Block, Heap, LINE } from './heap.ts'
 
 const PAGE = 65536
@@ -54,7 +54,8 @@ export class Memory {
   #exhausted(bytes: number, cause?: unknown): OutOfMemoryError {
     const inMebibytes = (n: number): string => `${(n / MEBIBYTE).toFixed(1)} MiB`
     return new OutOfMemoryError(
-      `the wasm engine is out of memory: ${inMebibytes(bytes)} more asked, ${inMebibytes(this.#heap.taken)} in use, ${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model`,
+      `the wasm engine is out of memory: ${inMebibytes(bytes)} more asked, ${inMebibytes(this.#heap.taken)} in use, ` +
+        `${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model`,
       { cause },
     )
   }

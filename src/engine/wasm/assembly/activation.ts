@@ -1,5 +1,8 @@
-/** Activations and their pullbacks, named `<kind>` and `<kind>Pullback`. gelu: Hendrycks & Gimpel, arXiv 1606.08415. Law N8. */
-import { expNegative4, normalCdf4, sigmoid4, tanh4 } from './functions'
+/**
+ * Activations and their pullbacks, named `<kind>` and `<kind>Pullback`. gelu: Hendrycks & Gimpel, arXiv 1606.08415.
+ * Law N8.
+ */
+import { gaussian4, normalCdf4, sigmoid4, tanh4 } from './functions'
 import { madd, splat, storePart } from './simd'
 
 const GELU = 0
@@ -22,7 +25,7 @@ function tanhOfCubic(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function value(kind: i32, x: v128): v128 {
-  if (kind == GELU) return f32x4.mul(x, normalCdf4(x))
+  if (kind == GELU) return f32x4.mul(x, normalCdf4(x, gaussian4(x)))
   if (kind == GELU_TANH) return f32x4.mul(f32x4.mul(x, splat(0.5)), f32x4.add(tanhOfCubic(x), splat(1.0)))
   return f32x4.mul(x, sigmoid4(x))
 }
@@ -32,8 +35,8 @@ function value(kind: i32, x: v128): v128 {
 function derivative(kind: i32, x: v128): v128 {
   const one = splat(1.0)
   if (kind == GELU) {
-    const density = f32x4.mul(expNegative4(f32x4.mul(f32x4.mul(x, x), splat(-0.5))), splat(0.39894228040143268))
-    return madd(x, density, normalCdf4(x))
+    const gaussian = gaussian4(x)
+    return madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, normalCdf4(x, gaussian))
   }
   if (kind == GELU_TANH) {
     const t = tanhOfCubic(x)

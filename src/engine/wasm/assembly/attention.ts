@@ -1,9 +1,10 @@
 /**
- * Scaled dot-product attention, a block of queries at a time: scores, softmax, weighted values. Vaswani et al., arXiv 1706.03762, eq. 1.
- * Query head h reads key-value head h / (heads / keyValueHeads). query, out (batch, queries, heads * width); key, value (batch, capacity,
- * keyValueHeads * width); logSumExp (batch, heads, queries). Causal query i sees keys 0 .. i + keys - queries.
- * A query's bits depend on its own keys alone (laws L4, A3, A8): its scores and values are the ascending chains of `tile`, the sum of its
- * softmax has an order that depends on how many keys it sees.
+ * Scaled dot-product attention, a block of queries at a time: scores, softmax, weighted values.
+ * Vaswani et al., arXiv 1706.03762, eq. 1. Query head h reads key-value head h / (heads / keyValueHeads).
+ * query, out (batch, queries, heads * width); key, value (batch, capacity, keyValueHeads * width);
+ * logSumExp (batch, heads, queries). Causal query i sees keys 0 .. i + keys - queries.
+ * A query's bits depend on its own keys alone (laws L4, A3, A8): its scores and values are the ascending chains of
+ * `tile`, the sum of its softmax has an order that depends on how many keys it sees.
  */
 import { block } from './gemm'
 import { gemvColumns, gemvRows } from './gemv'
@@ -31,12 +32,14 @@ function padded(length: i32): usize {
 
 /** Bytes of scratch memory of `attention`. */
 export function attentionScratch(queries: i32, keys: i32, width: i32): usize {
-  return panelBytes(width, keys) + panelBytes(keys, width) + ((padded(keys) * <usize>min(queries, QUERIES)) << 2) + SPARE + 64
+  const strip = (padded(keys) * <usize>min(queries, QUERIES)) << 2
+  return panelBytes(width, keys) + panelBytes(keys, width) + strip + SPARE + 64
 }
 
 /** Bytes of scratch memory of `attentionPullback`. */
 export function attentionPullbackScratch(queries: i32, keys: i32, width: i32): usize {
-  const panels: usize = <usize>2 * panelBytes(width, keys) + panelBytes(keys, width) + <usize>2 * panelBytes(queries, width)
+  const keyPanels = <usize>2 * panelBytes(width, keys) + panelBytes(keys, width)
+  const panels = keyPanels + <usize>2 * panelBytes(queries, width)
   return panels + ((<usize>queries * (2 * padded(keys) + <usize>KEYS)) << 2) + SPARE + 64
 }
 
@@ -65,7 +68,7 @@ function scaledPeak(x: usize, scale: f32, length: i32): f32 {
   return maxLanes(m)
 }
 
-/** Scores become weights before division; stores the row's logSumExp and returns what divides them: 0 if no key counts. */
+/** Scores become weights but for a factor, which it returns (0 if no key counts); stores the row's logSumExp. */
 // @ts-ignore: decorator
 @inline
 function weigh(scores: usize, logSumExp: usize, scale: f32, length: i32): f32 {
@@ -76,8 +79,8 @@ function weigh(scores: usize, logSumExp: usize, scale: f32, length: i32): f32 {
 }
 
 /**
- * Rows of one tile, from their scores. They share the last one's limit; what a row does not see weighs 0 and leaves its chain as it is.
- * Panels hold `keys` rows each.
+ * Rows of one tile, from their scores. They share the last one's limit; what a row does not see weighs 0 and leaves its
+ * chain as it is. Panels hold `keys` rows each.
  */
 function values(
   out: usize, outStride: usize, logSumExp: usize, scores: usize, stride: usize, panels: usize,
@@ -171,7 +174,7 @@ function scoreGradient(d: usize, p: usize, centre: f32, scale: f32, length: i32)
   }
 }
 
-/** dx rows [j, j + count) of one head = weights (queries, keys), transposed, times packed rows; continues a sum if `resume`. */
+/** Rows [j, j + count) of dx for one head = weights (queries, keys), transposed, times packed rows. */
 // @ts-ignore: decorator
 @inline
 function pullKeys(
@@ -181,11 +184,16 @@ function pullKeys(
   const depth = queries - first
   const from = weights + <usize>first * weightBytes + (<usize>j << 2)
   transpose(scratch, depth, from, <i32>(weightBytes >> 2), depth, count)
-  const rows = panels + (<usize>first << 5)
-  block(dx + <usize>j * stride, stride, scratch, <usize>depth << 2, rows, <usize>queries << 5, depth, count, width, resume, 0, spare)
+  block(
+    dx + <usize>j * stride, stride, scratch, <usize>depth << 2, panels + (<usize>first << 5), <usize>queries << 5,
+    depth, count, width, resume, 0, spare,
+  )
 }
 
-/** With p the weights: dV = pT dO; dS = p (dO VT - sum dO O) scale; dQ = dS K; dK = dST Q. Rows of dK, dV from `keys` on are zero. */
+/**
+ * With p the weights: dV = pT dO; dS = p (dO VT - sum dO O) scale; dQ = dS K; dK = dST Q.
+ * Rows of dK and dV from `keys` on are zero.
+ */
 export function attentionPullback(
   dQuery: usize, dKey: usize, dValue: usize, dOut: usize, query: usize, key: usize, value: usize, out: usize,
   logSumExp: usize, queries: i32, keys: i32, capacity: i32, heads: i32, keyValueHeads: i32, width: i32,
@@ -223,8 +231,9 @@ export function attentionPullback(
         const from = at + <usize>i * rowBytes
         const pRows = p + <usize>i * weightBytes
         const dRows = d + <usize>i * weightBytes
-        block(pRows, weightBytes, query + from, rowBytes, keyColumns, headBytes << 3, width, rows, limit, false, 0, spare)
-        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, headBytes << 3, width, rows, limit, false, 0, spare)
+        const panel = headBytes << 3
+        block(pRows, weightBytes, query + from, rowBytes, keyColumns, panel, width, rows, limit, false, 0, spare)
+        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, panel, width, rows, limit, false, 0, spare)
         for (let r = 0; r < rows; r++) {
           const length = seen(i + r, queries, keys, causal)
           const row = from + <usize>r * rowBytes
@@ -236,15 +245,19 @@ export function attentionPullback(
           memory.fill(pRow + (<usize>length << 2), 0, rest)
           memory.fill(dRow + (<usize>length << 2), 0, rest)
         }
-        block(dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0, spare)
+        block(
+          dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0, spare,
+        )
       }
       const resume = h > shared * group
       for (let j = 0; j < keys; j += KEYS) {
         const count = min(KEYS, keys - j)
         // The first query that sees key j.
         const first = causal ? min(queries, max(0, j - (keys - queries))) : 0
-        pullKeys(dValue + keyAt, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned, spare)
-        pullKeys(dKey + keyAt, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned, spare)
+        const dK = dKey + keyAt
+        const dV = dValue + keyAt
+        pullKeys(dV, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned, spare)
+        pullKeys(dK, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned, spare)
       }
     }
     for (let j = keys; j < capacity; j++) {

@@ -107,7 +107,7 @@ function applyBinary(op: i32, x: v128, y: v128): v128 {
   return v128.and(f32x4.ge(x, y), splat(1.0))
 }
 
-/** out (outer, inner) dense; operands by strides in elements. Inner strides 1 and 0 are vector loads, others are gathered. */
+/** out (outer, inner) dense; operands by strides in elements. Inner strides 1 and 0 are vector loads. */
 // @ts-ignore: decorator
 @inline
 function zip(

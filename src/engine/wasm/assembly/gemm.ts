@@ -1,7 +1,7 @@
 /**
- * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): panels of y packed
- * once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or columns is a call of its own (by pointers), with the
- * same bits, so that threads can split it.
+ * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication"
+ * (2008): panels of y packed once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or columns
+ * is a call of its own (by pointers), with the same bits, so that threads can split it.
  */
 import { gemvColumns, gemvRows } from './gemv'
 import { transpose } from './move'
@@ -23,7 +23,7 @@ export function gemmScratch(rows: i32, inner: i32): i32 {
 }
 
 /**
- * x (rows, inner) with element strides xRow, xInner, one of them 1; y (inner, columns) with yInner, yColumn, one of them 1.
+ * x (rows, inner) with element strides xRow, xInner, one of them 1; y (inner, columns) with yInner, yColumn, likewise.
  * `bias` is 0 or the address of `columns` numbers.
  */
 export function gemm(

@@ -1,6 +1,6 @@
 /**
- * Products of one row with a matrix, read once and in order of memory: decoding is bound by it. Per output the same ascending chain as `tile`,
- * hence the same bits (laws L1, L4). Strides in bytes.
+ * Products of one row with a matrix, read once and in order of memory: decoding is bound by it. Per output the same
+ * ascending chain as `tile`, hence the same bits (laws L1, L4). Strides in bytes.
  */
 import { madd, splat, storePart } from './simd'
 
@@ -98,7 +98,9 @@ function gemvBlock(out: usize, x: usize, y: usize, stride: usize, inner: i32, co
 }
 
 /** out (columns) = x (inner) times y stored (columns, inner), columns `stride` apart, plus bias. */
-export function gemvColumns(out: usize, x: usize, y: usize, stride: usize, bias: usize, inner: i32, columns: i32): void {
+export function gemvColumns(
+  out: usize, x: usize, y: usize, stride: usize, bias: usize, inner: i32, columns: i32,
+): void {
   for (let j = 0; j < columns; j += 8) {
     const count = min(8, columns - j)
     const last = <usize>(count - 1)
@@ -147,10 +149,8 @@ export function gemvColumns(out: usize, x: usize, y: usize, stride: usize, bias:
     }
     for (; k < <usize>inner << 2; k += 4) {
       const s = v128.load32_splat(x + k)
-      const p = v128.load32_lane(y3 + k, v128.load32_lane(y2 + k, v128.load32_lane(y1 + k, v128.load32_splat(y0 + k), 1), 2), 3)
-      const q = v128.load32_lane(y7 + k, v128.load32_lane(y6 + k, v128.load32_lane(y5 + k, v128.load32_splat(y4 + k), 1), 2), 3)
-      a = madd(s, p, a)
-      b = madd(s, q, b)
+      a = madd(s, f32x4(f32.load(y0 + k), f32.load(y1 + k), f32.load(y2 + k), f32.load(y3 + k)), a)
+      b = madd(s, f32x4(f32.load(y4 + k), f32.load(y5 + k), f32.load(y6 + k), f32.load(y7 + k)), b)
     }
     if (bias != 0) {
       a = f32x4.add(a, v128.load(bias + (<usize>j << 2)))

@@ -1,4 +1,7 @@
-/** layerNorm and rmsNorm along rows, and their pullbacks. Weight or bias 0: absent. Laws N1, N2, N4; a row's bits depend on it alone (L1). */
+/**
+ * layerNorm and rmsNorm along rows, and their pullbacks. Weight or bias 0: absent. Laws N1, N2, N4; a row's bits depend on
+ * it alone (L1).
+ */
 import { rowSum } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'
 
@@ -72,8 +75,8 @@ function affine(out: usize, x: usize, mean: v128, deviation: v128, weight: usize
 }
 
 /**
- * With n = (x - mean) deviation and g = dy weight: dx = (g - mean(g) - n mean(g n)) deviation; dWeight = sum of dy n, dBias = sum of dy
- * over rows, in ascending order.
+ * With n = (x - mean) deviation and g = dy weight: dx = (g - mean(g) - n mean(g n)) deviation; dWeight = sum of dy n,
+ * dBias = sum of dy over rows, in ascending order.
  */
 export function layerNormPullback(
   dx: usize, dWeight: usize, dBias: usize, dy: usize, x: usize, weight: usize, mean: usize, deviation: usize,

@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10 (Salmon et al., SC 2011), four counters a vector, and what is made of it. Number i of a key is word i mod 4 of the block at
- * counter (i / 4, 0, 0, 0), its upper 24 bits times 2^-24: the bits of src/random (law R4).
+ * Philox4x32-10 (Salmon et al., SC 2011), four counters a vector, and what is made of it. Number i of a key is word
+ * i mod 4 of the block at counter (i / 4, 0, 0, 0), its upper 24 bits times 2^-24: the bits of src/random (law R4).
  */
 import { bits, splat, storePart } from './simd'
 

@@ -1,4 +1,4 @@
-/** Sums and maxima. The order of a row's sum depends on its length alone: four times four lanes, then (0 + 1) + (2 + 3). */
+/** Sums and maxima. A row's sum has an order that depends on its length alone: four times four lanes, then pairwise. */
 import { below, madd, maxLanes, splat, storePart, sumLanes } from './simd'
 
 /** Sum of one row. */

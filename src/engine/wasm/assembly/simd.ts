@@ -3,7 +3,7 @@
  * Nothing here depends on how many lanes are in use, so a value has the same bits in a vector and in a tail.
  */
 
-/** a * b + c: one multiply and one add, or one fused step in the relaxed binary. The only accumulation step of every kernel. */
+/** a * b + c: one multiply and one add, or one fused step in the relaxed binary. Every product is accumulated by it. */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {

@@ -1,4 +1,4 @@
-/** Softmax along rows, its pullback, and cross-entropy. A row's bits depend on that row alone (laws L1, A1, A2, A4, L8). */
+/** Softmax along rows, its pullback, and cross-entropy. A row's bits depend on it alone (laws L1, A1, A2, A4, L8). */
 import { expNegative4, log4 } from './functions'
 import { rowDot, rowMax } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'
@@ -89,7 +89,9 @@ export function softmaxPullback(dx: usize, dy: usize, y: usize, rows: i32, colum
   }
 }
 
-/** losses_i = logSumExp_i - (1 - s) logits_i,target - s mean(logits_i), s the label smoothing; 0 where target = ignoreIndex. */
+/**
+ * losses_i = logSumExp_i - (1 - s) logits_i,target - s mean(logits_i), s the label smoothing; 0 where target = ignoreIndex.
+ */
 export function crossEntropy(
   losses: usize, logSumExp: usize, logits: usize, targets: usize,
   ignoreIndex: i32, smoothing: f32, rows: i32, columns: i32,
