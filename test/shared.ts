@@ -12,7 +12,11 @@ export const sharedPath = (relative: string): string | null => {
 }
 
 /** Runs `use` on a shared file, or prints why it could not. */
-export const withShared = <T>(t: { comment(text: string): void }, relative: string, use: (path: string) => T): T | null => {
+export const withShared = <T>(
+  t: { comment(text: string): void },
+  relative: string,
+  use: (path: string) => T,
+): T | null => {
   const path = sharedPath(relative)
   if (path !== null) return use(path)
   t.comment(`skipped: ${relative} is absent (set FLUXION_SHARED)`)
