@@ -1,5 +1,5 @@
 /**
- * f32 on WebAssembly SIMD: the default wherever no GPU answers, in Node, browsers and workers. All of it is synchronous.
+ * f32 on WebAssembly SIMD: the default wherever no GPU answers, in Node, browsers and workers. It is synchronous.
  * Bits depend neither on batch, chunking nor position (laws L1, L4); they may differ between the two binaries.
  */
 import { UsedAfterFreeError } from '../../errors.ts'

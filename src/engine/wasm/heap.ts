@@ -1,7 +1,7 @@
 /**
  * An allocator of addresses in one growing space: two-level segregated fit (Masmano et al., "TLSF", ECRTS 2004).
- * Constant time; free neighbours merge; sizes are rounded up to one of 32 classes an octave (at most 3 % waste), so a freed
- * block always serves its size again and steps that allocate alike never grow. Books are kept on the host.
+ * Constant time; free neighbours merge; sizes are rounded up to one of 32 classes an octave (at most 3 % waste), so a
+ * freed block always serves its size again and steps that allocate alike never grow. Books are kept on the host.
  */
 
 /** A run of bytes, free or taken. */
@@ -45,7 +45,7 @@ const roundUp = (bytes: number): number => {
 export class Heap {
   /** Asks for `bytes` more at the end of the space; returns how many were added, 0 if it cannot. */
   readonly #grow: (bytes: number) => number
-  readonly #lists: (Run | null)[] = []
+  readonly #lists = new Array<Run | null>(32 * CLASSES).fill(null)
   /** Bit c of #filled[o]: list of octave o, class c is not empty; bit o of #octaves: #filled[o] is not 0. */
   readonly #filled = new Int32Array(32)
   #octaves = 0

@@ -1,4 +1,4 @@
-/** The compiled kernels: one module a process, one instance a memory. Fused multiply-add is taken where the host has it. */
+/** The compiled kernels: one module a process, one instance a memory. Fused multiply-add where the host has it. */
 import { type Kernels, kernelNames, relaxedBinary, simdBinary } from './binary.generated.ts'
 
 export interface Loaded {

@@ -22,7 +22,7 @@ const axesOf = (shape: readonly number[], order: readonly number[]): Axis[] => {
   return axes
 }
 
-/** Runs of x that stay whole are copied, else x's innermost axis and the result's are turned in tiles. Addresses in bytes. */
+/** Runs of x that stay whole are copied, else x's last axis and the result's are turned in tiles. Addresses in bytes. */
 export const permute = (
   kernels: Kernels,
   out: number,

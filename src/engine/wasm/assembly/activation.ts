@@ -15,18 +15,19 @@ const SIGMOID = 5
 const SQRT_2_OVER_PI: f32 = 0.79788456080286536
 const CUBIC: f32 = 0.044715
 
+/** (1 + tanh u) / 2 = sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3). */
 // @ts-ignore: decorator
 @inline
-function tanhOfCubic(x: v128): v128 {
-  const inner = madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x)
-  return tanh4(f32x4.mul(inner, splat(SQRT_2_OVER_PI)))
+function sigmoidOfCubic(x: v128): v128 {
+  const cubic = madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x)
+  return sigmoid4(f32x4.mul(cubic, splat(2.0 * SQRT_2_OVER_PI)))
 }
 
 // @ts-ignore: decorator
 @inline
 function value(kind: i32, x: v128): v128 {
   if (kind == GELU) return f32x4.mul(x, normalCdf4(x, gaussian4(x)))
-  if (kind == GELU_TANH) return f32x4.mul(f32x4.mul(x, splat(0.5)), f32x4.add(tanhOfCubic(x), splat(1.0)))
+  if (kind == GELU_TANH) return f32x4.mul(x, sigmoidOfCubic(x))
   return f32x4.mul(x, sigmoid4(x))
 }
 
@@ -39,10 +40,9 @@ function derivative(kind: i32, x: v128): v128 {
     return madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, normalCdf4(x, gaussian))
   }
   if (kind == GELU_TANH) {
-    const t = tanhOfCubic(x)
-    const inner = madd(f32x4.mul(x, x), splat(1.5 * CUBIC * SQRT_2_OVER_PI), splat(0.5 * SQRT_2_OVER_PI))
-    const slope = f32x4.mul(x, f32x4.sub(one, f32x4.mul(t, t)))
-    return madd(slope, inner, madd(t, splat(0.5), splat(0.5)))
+    const y = sigmoidOfCubic(x)
+    const slope = madd(f32x4.mul(x, x), splat(6.0 * CUBIC * SQRT_2_OVER_PI), splat(2.0 * SQRT_2_OVER_PI))
+    return f32x4.mul(y, madd(f32x4.mul(x, f32x4.sub(one, y)), slope, one))
   }
   if (kind == SILU) {
     const s = sigmoid4(x)
@@ -61,6 +61,13 @@ function derivative(kind: i32, x: v128): v128 {
 @inline
 function forward(kind: i32, out: usize, x: usize, size: i32): void {
   let i = size
+  // Two vectors a loop share the constants that do not fit the registers.
+  for (; i >= 8; i -= 8, out += 32, x += 32) {
+    const u = value(kind, v128.load(x))
+    const v = value(kind, v128.load(x, 16))
+    v128.store(out, u)
+    v128.store(out, v, 16)
+  }
   for (; i >= 4; i -= 4, out += 16, x += 16) v128.store(out, value(kind, v128.load(x)))
   if (i > 0) storePart(out, value(kind, v128.load(x)), i)
 }
@@ -69,6 +76,12 @@ function forward(kind: i32, out: usize, x: usize, size: i32): void {
 @inline
 function pull(kind: i32, dx: usize, dy: usize, x: usize, size: i32): void {
   let i = size
+  for (; i >= 8; i -= 8, dx += 32, dy += 32, x += 32) {
+    const u = f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy))
+    const v = f32x4.mul(derivative(kind, v128.load(x, 16)), v128.load(dy, 16))
+    v128.store(dx, u)
+    v128.store(dx, v, 16)
+  }
   for (; i >= 4; i -= 4, dx += 16, dy += 16, x += 16) {
     v128.store(dx, f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy)))
   }

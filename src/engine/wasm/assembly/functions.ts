@@ -59,7 +59,7 @@ export function log4(x: v128): v128 {
   return v128.bitselect(x, y, f32x4.eq(x, splat(<f32>Infinity)))
 }
 
-/** e^x for x <= 0, and 0 below -87.3 where results stop being normal. Cheaper than `exp4`: softmax and its kin use it. */
+/** e^x for x <= 0, and 0 below -87.3 where results stop being normal: cheaper than `exp4`, for softmax and its kin. */
 // @ts-ignore: decorator
 @inline
 export function expNegative4(x: v128): v128 {
@@ -148,9 +148,9 @@ export function gaussian4(x: v128): v128 {
 }
 
 /**
- * The normal distribution function from `gaussian` = e^(-x^2 / 2): its left tail is gaussian t P(t), t = 1 / (1 + 0.26 |x|),
- * P a minimax polynomial of relative error 2e-8 on |x| <= 13. Relative error 5e-7 for x > -2, tails included up to the
- * rounding of x^2.
+ * The normal distribution function from `gaussian` = e^(-x^2 / 2): its left tail is gaussian t P(t) with
+ * t = 1 / (1 + 0.26 |x|) and P a minimax polynomial of relative error 2e-8 on |x| <= 13. Relative error 5e-7 for x > -2,
+ * and in the tail what the rounding of x^2 leaves.
  */
 // @ts-ignore: decorator
 @inline

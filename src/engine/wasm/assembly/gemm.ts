@@ -1,7 +1,7 @@
 /**
  * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication"
- * (2008): panels of y packed once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or columns
- * is a call of its own (by pointers), with the same bits, so that threads can split it.
+ * (2008): panels of y packed once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or
+ * columns is a call of its own (by pointers), with the same bits, so that threads can split it.
  */
 import { gemvColumns, gemvRows } from './gemv'
 import { transpose } from './move'

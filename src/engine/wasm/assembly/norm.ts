@@ -1,6 +1,6 @@
 /**
- * layerNorm and rmsNorm along rows, and their pullbacks. Weight or bias 0: absent. Laws N1, N2, N4; a row's bits depend on
- * it alone (L1).
+ * layerNorm and rmsNorm along rows, and their pullbacks. Weight or bias 0: absent. Laws N1, N2, N4; a row's bits
+ * depend on it alone (L1).
  */
 import { rowSum } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'

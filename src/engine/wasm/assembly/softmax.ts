@@ -90,7 +90,8 @@ export function softmaxPullback(dx: usize, dy: usize, y: usize, rows: i32, colum
 }
 
 /**
- * losses_i = logSumExp_i - (1 - s) logits_i,target - s mean(logits_i), s the label smoothing; 0 where target = ignoreIndex.
+ * losses_i = logSumExp_i - (1 - s) logits_i,target - s mean(logits_i), s the label smoothing; 0 where the target is
+ * ignoreIndex.
  */
 export function crossEntropy(
   losses: usize, logSumExp: usize, logits: usize, targets: usize,

@@ -1,8 +1,8 @@
 /**
  * The register block every product is made of: out (rows <= 5, columns <= 8) = x (rows, inner) times a packed panel
- * (inner, 8). Invariance (laws L1, L4): an output is one chain over `inner` in ascending order, acc = acc + x * y; lanes lie
- * across columns, never across inner, so its bits depend neither on the row's place nor on the block it falls into.
- * `resume` continues a chain stored in `out`.
+ * (inner, 8). Invariance (laws L1, L4): an output is one chain over `inner` in ascending order, acc = acc + x * y;
+ * lanes lie across columns, never across inner, so its bits depend neither on the row's place nor on the block it falls
+ * into. `resume` continues a chain stored in `out`.
  * 5 x 8 and one step a loop measured best of 30 shapes in V8: ten sums, two loads of the panel, one number of x and one
  * product leave a register free. Anything but plain stores after the loop makes V8 load all of x first and spill sums,
  * hence the separate edges.
