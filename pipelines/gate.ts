@@ -5,7 +5,7 @@ export class Gate {
   #open: Promise<void> | null = null
 
   /** `make()` at once, or after the gate opens. */
-  pass<T>(make: () => T): T | Promise<T> {
+  pass<T>(make: () => T | Promise<T>): T | Promise<T> {
     return this.#open === null ? make() : this.#open.then(make)
   }
 

@@ -1,7 +1,8 @@
-import { concatMap, from, type MonoTypeOperatorFunction, map, type Observable, of, tap } from 'rxjs'
+import { concatMap, defer, from, type MonoTypeOperatorFunction, map, type Observable, of, tap } from 'rxjs'
 import { NumericError } from '../src/errors.ts'
 import { read } from '../src/tensor/tensor.ts'
 import { batches, closed, type Pace, type Trainer } from '../streams/index.ts'
+import { Gate } from './gate.ts'
 import type { Batch } from './textBatches.ts'
 import type { Gradient, Trained, TrainerState } from './trainer.ts'
 
@@ -27,7 +28,7 @@ export interface TrainOptions<O> extends Pace {
 
 /**
  * A training run: loop over batches, gradients through the user's own operators, updates, losses read. A loss that is not a number
- * ends the run with a `NumericError` before anybody could save the state. Laws L11, O10, S10, S15.
+ * ends the run with a `NumericError` before anybody could save the state. Cold. Laws L11, O10, S10, S13, S15, S16.
  */
 export const train = <O>({
   trainer,
@@ -36,19 +37,23 @@ export const train = <O>({
   keep = 1,
   ...pace
 }: TrainOptions<O>): Observable<TrainingStep<O>> =>
-  batches(batchAt, pace).pipe(
-    closed(trainer, through, { keep }),
-    concatMap(({ loss, state }) => {
-      const step = (data: ArrayLike<number>): TrainingStep<O> => ({
-        step: state.step,
-        loss: data[0] ?? Number.NaN,
-        state,
-      })
-      const data = read(loss)
-      return data instanceof Promise ? from(data).pipe(map(step)) : of(step(data))
-    }),
-    tap(({ step, loss }) => {
-      if (!Number.isFinite(loss))
-        throw new NumericError(`step ${step}: the loss is ${loss}; lower the learning rate or clip the gradient`)
-    }),
-  )
+  defer(() => {
+    // Where the read is late, the next batch waits for it: its update would consume the state that goes with this loss.
+    const gate = new Gate()
+    return batches(index => gate.pass(() => batchAt(index)), pace).pipe(
+      closed(trainer, through, { keep }),
+      concatMap(({ loss, state }) => {
+        const step = (data: ArrayLike<number>): TrainingStep<O> => ({
+          step: state.step,
+          loss: data[0] ?? Number.NaN,
+          state,
+        })
+        const data = read(loss)
+        return data instanceof Promise ? from(data).pipe(map(step), gate.shut()) : of(step(data))
+      }),
+      tap(({ step, loss }) => {
+        if (!Number.isFinite(loss))
+          throw new NumericError(`step ${step}: the loss is ${loss}; lower the learning rate or clip the gradient`)
+      }),
+    )
+  })
