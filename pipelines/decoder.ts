@@ -27,7 +27,10 @@ export const decoder = <B>(
   step: ({ caches, length }, tokens) => {
     if (tokens.ids.length === 0) throw new RangeError('a decoder step takes at least one token')
     const tap = taps?.tap ?? null
-    const { value, state } = model(context(parameters, { state: caches, offset: length, capacity, tap }), tokens)
+    const { value, state } = model(
+      context(parameters, { state: caches, offset: length, capacity, differentiable: false, tap }),
+      tokens,
+    )
     return [value, { caches: state, length: length + (tokens.shape[1] ?? 0) }]
   },
 })

@@ -25,7 +25,7 @@ const meanLoss = (
   { inputs, targets }: Batch,
 ): number | Promise<number> => {
   const { loss } = scope(() => ({
-    loss: read(compose(model, crossEntropy(targets))(context(parameters), inputs).value),
+    loss: read(compose(model, crossEntropy(targets))(context(parameters, { differentiable: false }), inputs).value),
   }))
   const first = (data: ArrayLike<number>): number => data[0] ?? Number.NaN
   return loss instanceof Promise ? loss.then(first) : first(loss)

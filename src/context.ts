@@ -38,6 +38,8 @@ export interface Context {
   /** Positions a cache holds; null where nothing is cached. */
   readonly capacity: number | null
   readonly declare: Declare | null
+  /** False where nobody will call a pullback: nothing is saved for it, so memory and time are those of the value alone. */
+  readonly differentiable: boolean
 }
 
 export const context = (parameters: Named, more: Partial<Context> = {}): Context => ({
@@ -50,6 +52,7 @@ export const context = (parameters: Named, more: Partial<Context> = {}): Context
   offset: 0,
   capacity: null,
   declare: null,
+  differentiable: true,
   ...more,
 })
 

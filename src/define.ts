@@ -1,6 +1,6 @@
 import type { Context, Named } from './context.ts'
 import { zeros } from './kernel/fill.ts'
-import { accumulateCotangents, type Cotangent, concat, type Operator, type Pulled } from './operator.ts'
+import { accumulateCotangents, type Cotangent, concat, type Operator, type Pulled, valueOnly } from './operator.ts'
 import { Tensor } from './tensor/tensor.ts'
 
 /** A named intermediate value of a `define`. Holds its cotangent while a pullback runs. */
@@ -44,8 +44,9 @@ export const define =
     const apply = <X, Y>(x: Wire<X>, op: (context: Context, x: X) => Pulled<X, Y>): Wire<Y> => {
       const pulled = op(c, x.value)
       const out = wire(pulled.value)
-      for (const tensor of pulled.saved) saved.push(tensor)
       Object.assign(state, pulled.state)
+      if (!c.differentiable) return out
+      for (const tensor of pulled.saved) saved.push(tensor)
       steps.push(() => {
         if (out.cotangent === undefined) return {}
         const [gradients, dx] = pulled.pullback(out.cotangent)
@@ -79,6 +80,7 @@ export const define =
     }
     const first = wire(input)
     const result = wiring(Object.assign(apply, { both, all }), first)
+    if (!c.differentiable) return valueOnly(result.value, state)
     return {
       value: result.value,
       state,

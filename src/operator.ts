@@ -38,6 +38,29 @@ declare module 'fp-ts/HKT' {
 
 const none: Named = {}
 
+/** States written by two operators; most write none. */
+export const joinStates = (x: Named, y: Named): Named => {
+  if (isEmpty(x)) return y
+  return isEmpty(y) ? x : { ...x, ...y }
+}
+
+const isEmpty = (x: Named): boolean => {
+  for (const _ in x) return false
+  return true
+}
+
+/** What an operator gives in a context that is not differentiable. */
+export const valueOnly = <A, B>(value: B, state: Named): Pulled<A, B> => ({
+  value,
+  state,
+  saved: [],
+  pullback: () => {
+    throw new TypeError(
+      'this value was computed in a context with `differentiable: false`, which saves nothing for a pullback',
+    )
+  },
+})
+
 /** Sum of two gradients: the commutative monoid of `Named` records, `{}` its unit. A weight used twice gets both (law D8). */
 export const concat = (x: Named, y: Named): Named => {
   const result: Record<string, Tensor> = { ...x }
@@ -58,9 +81,11 @@ export const compose =
   (c, input) => {
     const x = f(c, input)
     const y = g(c, x.value)
+    const state = joinStates(x.state, y.state)
+    if (!c.differentiable) return valueOnly(y.value, state)
     return {
       value: y.value,
-      state: { ...x.state, ...y.state },
+      state,
       saved: [...x.saved, ...y.saved],
       pullback: d => {
         const [dg, between] = y.pullback(d)
@@ -80,8 +105,8 @@ export const parallel =
     const y = g(c, right)
     return {
       value: [x.value, y.value],
-      state: { ...x.state, ...y.state },
-      saved: [...x.saved, ...y.saved],
+      state: joinStates(x.state, y.state),
+      saved: c.differentiable ? [...x.saved, ...y.saved] : [],
       pullback: ([dx, dy]) => {
         const [df, dLeft] = x.pullback(dx)
         const [dg, dRight] = y.pullback(dy)
@@ -141,18 +166,25 @@ export const stack = <A>(operators: readonly Operator<A, A>[]): Operator<A, A> =
 export const scoped =
   <A, B>(name: string, op: Operator<A, B>): Operator<A, B> =>
   (c, input) => {
+    if (!c.differentiable) return valueAlone(op, within(c, name), input)
     const y = scope(() => op(within(c, name), input))
     return { ...y, pullback: d => scope(() => y.pullback(d)) }
   }
+
+/** The value and the states alone, everything else freed. */
+const valueAlone = <A, B>(op: Operator<A, B>, c: Context, input: A): Pulled<A, B> => {
+  const { value, state } = scope(() => {
+    const y = op(c, input)
+    return { value: y.value, state: y.state }
+  })
+  return valueOnly(value, state)
+}
 
 /** Saves nothing but what its caller holds anyway, the input, and computes `op` again for the pullback: same value, same gradient. */
 export const checkpoint =
   <A, B>(op: Operator<A, B>): Operator<A, B> =>
   (c, input) => {
-    const { value, state } = scope(() => {
-      const y = op(c, input)
-      return { value: y.value, state: y.state }
-    })
+    const { value, state } = valueAlone(op, c, input)
     return { value, state, saved: tensorsIn(input), pullback: d => scope(() => op(c, input).pullback(d)) }
   }
 

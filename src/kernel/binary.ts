@@ -1,6 +1,6 @@
 import type { BinaryOp, Broadcast } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
-import { type Axes, empty, type Shape, type Tensor, tensor } from '../tensor/tensor.ts'
+import { type Axes, empty, type Shape, sizeOf, type Tensor, tensor } from '../tensor/tensor.ts'
 import { sameShape } from './axis.ts'
 import { launch } from './launch.ts'
 
@@ -29,7 +29,7 @@ const stridesIn = (shape: Shape, result: Shape): number[] => {
 
 /** Strides of both operands over the result, adjacent axes merged where both run on. */
 export const broadcastOf = (x: Shape, y: Shape, result: Shape): Broadcast => {
-  if (sameShape(x, y)) return { shape: [result.reduce((a, b) => a * b, 1)], x: [1], y: [1] }
+  if (sameShape(x, y)) return { shape: [sizeOf(result)], x: [1], y: [1] }
   const xs = stridesIn(x, result)
   const ys = stridesIn(y, result)
   const merged = { shape: [] as number[], x: [] as number[], y: [] as number[] }
@@ -52,7 +52,7 @@ export const broadcastOf = (x: Shape, y: Shape, result: Shape): Broadcast => {
 
 /** z = op(x, y), shapes broadcast as in NumPy; the result carries x's axes. Adjoint: `reduceTo`. */
 export const binary = <A extends Axes>(op: BinaryOp, x: Tensor<A>, y: Tensor): Tensor<A> => {
-  const shape = broadcastShape(x.shape, y.shape)
+  const shape = sameShape(x.shape, y.shape) ? x.shape : broadcastShape(x.shape, y.shape)
   const z = empty<A>(x.engine, shape)
   launch(x.engine, z.size, x, y, z)
   x.engine.primitives.binary(op, z.storage, x.storage, y.storage, broadcastOf(x.shape, y.shape, shape))
