@@ -1,6 +1,6 @@
 /** Random GPT weights in GPT-2's names and layout, without biases (nanoGPT), the same for us and for every peer. */
 import { writeFileSync } from 'node:fs'
-import { f32, type HostTensor } from '../src/format/host-tensor.ts'
+import { f32, type HostTensor } from '../src/format/hostTensor.ts'
 import { writeSafetensors } from '../src/format/safetensors.ts'
 import { fold, type Key, key } from '../src/random/key.ts'
 import { normal } from '../src/random/normal.ts'

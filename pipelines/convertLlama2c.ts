@@ -1,4 +1,4 @@
-import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizer-json.ts'
+import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizerJson.ts'
 import { decodeOrThrow, orThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import type { LlamaConfig } from '../src/codec/llama.ts'
@@ -7,7 +7,7 @@ import { readLlama2c } from '../src/format/llama2c.ts'
 import { readBytes } from './files.ts'
 import { writeFolder } from './folder.ts'
 import { TOKENIZER } from './modelFiles.ts'
-import { openTokenizer } from './tokenizer-files.ts'
+import { openTokenizer } from './tokenizerFiles.ts'
 
 /** llama2.c's model.bin and tokenizer.bin as a Hugging Face Llama folder (law L12). Returns the model's configuration. */
 export const convertLlama2c = async (modelPath: string, tokenizerPath: string, out: string): Promise<LlamaConfig> => {

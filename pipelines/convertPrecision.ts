@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { f32ToBf16, f32ToF16 } from '../src/format/half.ts'
-import { f32, floats, type HostTensor } from '../src/format/host-tensor.ts'
+import { f32, floats, type HostTensor } from '../src/format/hostTensor.ts'
 import { onPath, readBytes } from './files.ts'
 import { readFolder, writeFolder } from './folder.ts'
 import { TOKENIZER } from './modelFiles.ts'

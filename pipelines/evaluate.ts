@@ -1,7 +1,8 @@
-import { concatMap, from, map, type Observable, of, scan } from 'rxjs'
+import { concatMap, from, map, type Observable, of, scan, tap } from 'rxjs'
 import type { Logits } from '../operators/hidden.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
 import { context, type Named } from '../src/context.ts'
+import { NumericError } from '../src/errors.ts'
 import { compose, type Operator } from '../src/operator.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { read } from '../src/tensor/tensor.ts'
@@ -33,7 +34,7 @@ const meanLoss = (
 
 /**
  * The model's loss on a whole text, in windows side by side: a running mean, whose last value is the result. Each window starts without context, as
- * in training.
+ * in training. A loss that is not finite is a `NumericError`.
  */
 export const evaluate = (
   model: Operator<Tokens, Logits>,
@@ -46,6 +47,9 @@ export const evaluate = (
       const loss = meanLoss(model, parameters, batch)
       const count = batch.targets.ids.length
       return loss instanceof Promise ? from(loss.then(nats => ({ loss: nats, count }))) : of({ loss, count })
+    }),
+    tap(({ loss }) => {
+      if (!Number.isFinite(loss)) throw new NumericError(`the loss on the text is ${loss}: expected a finite number`)
     }),
     scan((sum, { loss, count }) => ({ tokens: sum.tokens + count, nats: sum.nats + loss * count }), {
       tokens: 0,

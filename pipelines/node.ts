@@ -2,4 +2,4 @@
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
 export { type ModelContents, openModel, readFolder, writeFolder } from './folder.ts'
 export * from './index.ts'
-export { openTokenizer, saveTokenizer } from './tokenizer-files.ts'
+export { openTokenizer, saveTokenizer } from './tokenizerFiles.ts'

@@ -1,7 +1,7 @@
 import type { Named } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { NumericError } from '../src/errors.ts'
-import { f32, floats, type HostTensor, type HostTensors } from '../src/format/host-tensor.ts'
+import { f32, floats, type HostTensor, type HostTensors } from '../src/format/hostTensor.ts'
 import { read, tensor } from '../src/tensor/tensor.ts'
 
 /** Host tensors on an engine, under the same names. */

@@ -1,5 +1,5 @@
 import { concat, defer, EMPTY, type Observable, tap } from 'rxjs'
-import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizer-json.ts'
+import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizerJson.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import { writeCheckpoint } from './checkpoint.ts'

@@ -1,6 +1,6 @@
 import { trainCharacterTokenizer } from '../operators/token/character.ts'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
-import { trainByteLevelBpe } from '../operators/token/train-byte-level-bpe.ts'
+import { trainByteLevelBpe } from '../operators/token/trainByteLevelBpe.ts'
 import { InputError } from '../src/errors.ts'
 import type { TokenizerChoice } from './presets.ts'
 

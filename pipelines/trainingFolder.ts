@@ -16,7 +16,7 @@ import { CONFIG } from './modelFiles.ts'
 import { type PresetName, presetConfig, presets, presetTraining, type TokenizerChoice } from './presets.ts'
 import { digest } from './readText.ts'
 import { type RunIdentity, RunRecord, resumedOptions, same } from './runRecord.ts'
-import { openTokenizer } from './tokenizer-files.ts'
+import { openTokenizer } from './tokenizerFiles.ts'
 import { encodeParts, learnTokenizer, splitText } from './trainingData.ts'
 import type { Snapshot, TrainingRun } from './trainingRun.ts'
 

@@ -4,7 +4,7 @@ import { orThrow } from '../src/codec/decode.ts'
 import type { ModelConfig } from '../src/codec/model.ts'
 import type { TrainingOptions } from '../src/codec/training.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import type { HostTensors } from '../src/format/host-tensor.ts'
+import type { HostTensors } from '../src/format/hostTensor.ts'
 import { initialize } from '../src/initialize.ts'
 import { fold, key } from '../src/random.ts'
 import { flatten, type Json, unflatten } from '../src/state.ts'
@@ -34,7 +34,10 @@ export interface TrainingRun {
   readonly validation: Int32Array
   /** Where to go on; from the start where null. */
   readonly from: Snapshot | null
-  /** The user's own operators on the gradient stream, before accumulation. */
+  /**
+   * The user's own operators on the gradient stream, before accumulation. They give one gradient for each they take: a resumed run finds its place
+   * in the batches by its steps.
+   */
   readonly through?: MonoTypeOperatorFunction<Gradient>
 }
 

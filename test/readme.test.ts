@@ -22,7 +22,12 @@ test('README samples compile and run', t => {
       writeFileSync(file, code)
       return file
     })
-    const options = { extends: join(root, 'tsconfig.json'), compilerOptions: { noEmit: true, rootDir: root }, include: [], files }
+    const options = {
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { noEmit: true, rootDir: root },
+      include: [],
+      files,
+    }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(options))
     const checked = node(join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', folder)
     t.equal(checked.status, 0, `samples are type-correct ${checked.stdout}`)

@@ -3,8 +3,8 @@
  * before every merge (as minbpe does, over counted pieces); it runs once, and every merge must be the same.
  */
 import { readFileSync } from 'node:fs'
-import { countPieces } from '../../operators/token/count-pieces.ts'
-import { learnMerges } from '../../operators/token/learn-merges.ts'
+import { countPieces } from '../../operators/token/countPieces.ts'
+import { learnMerges } from '../../operators/token/learnMerges.ts'
 import { patterns } from '../../operators/token/pattern.ts'
 import { recount } from '../../test/operators/token/recount.ts'
 import { alternate, checkEqual, median, milliseconds } from '../measure.ts'

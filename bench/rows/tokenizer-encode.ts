@@ -1,6 +1,6 @@
 /** Encoding tinyshakespeare with GPT-2's vocabulary, warm: the same text again and again in one process. Ids are checked first. */
 import { readFileSync } from 'node:fs'
-import { openTokenizer } from '../../pipelines/tokenizer-files.ts'
+import { openTokenizer } from '../../pipelines/tokenizerFiles.ts'
 import { alternate, checkEqual, median, milliseconds } from '../measure.ts'
 import { higherIsBetter, type Row } from '../row.ts'
 

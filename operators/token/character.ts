@@ -3,7 +3,7 @@
  * Laws: T1 on texts of its characters, T2, T4, T8, T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { defineTokenizer } from './define-tokenizer.ts'
+import { defineTokenizer } from './defineTokenizer.ts'
 import { type CharacterModel, specialToken } from './model.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { utf8Bytes, wellFormed } from './utf8.ts'

@@ -3,11 +3,11 @@
  * hand-written splitters; others run as JavaScript regular expressions, translated so that they mean the same. Law T5.
  */
 import { InputError } from '../../src/errors.ts'
-import { widthAt } from './character-class.ts'
+import { widthAt } from './characterClass.ts'
 import type { Splitter } from './split.ts'
-import { splitCl100k } from './split-cl100k.ts'
-import { splitGpt2 } from './split-gpt2.ts'
-import { splitO200k } from './split-o200k.ts'
+import { splitCl100k } from './splitCl100k.ts'
+import { splitGpt2 } from './splitGpt2.ts'
+import { splitO200k } from './splitO200k.ts'
 
 export interface Pattern {
   /** The pattern as tokenizer files spell it. */

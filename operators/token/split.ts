@@ -2,7 +2,7 @@
  * What pre-tokenizers share: contractions, numbers and white space.
  * A splitter returns the end of the piece that begins at `at` < text.length; pieces follow each other without gaps (law T5).
  */
-import { classAt, NEWLINE, NUMBER, runEnd, WHITE, widthAt } from './character-class.ts'
+import { classAt, NEWLINE, NUMBER, runEnd, WHITE, widthAt } from './characterClass.ts'
 
 export type Splitter = (text: string, at: number) => number
 

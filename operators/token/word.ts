@@ -4,7 +4,7 @@
  * Source: Hugging Face pre-tokenizer `Whitespace` (`\w+|[^\w\s]+`), model `WordLevel`. Laws: T2, T3, T4, T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { defineTokenizer } from './define-tokenizer.ts'
+import { defineTokenizer } from './defineTokenizer.ts'
 import { specialToken, type WordModel } from './model.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { utf8Bytes, wellFormed } from './utf8.ts'

@@ -8,7 +8,7 @@
  *   w1 [L, F, D], w2 [L, D, F], w3 [L, F, D], final norm [D], two unused tables [T, D/heads/2], (output [V, D])
  *
  * Matrices are [out, in], as Hugging Face's. Rotary positions turn adjacent pairs there and halves here, so the rows of wq and
- * wk are reordered (see rotary-layout.ts). Law L12.
+ * wk are reordered (see rotaryLayout.ts). Law L12.
  *
  * Source: https://github.com/karpathy/llama2.c, run.c (`memory_map_weights`) and export.py (version 0).
  */
@@ -17,8 +17,8 @@ import { pipe } from 'fp-ts/lib/function.js'
 import { decode } from '../codec/decode.ts'
 import { LlamaConfig } from '../codec/llama.ts'
 import { InputError } from '../errors.ts'
-import { f32, floats, type HostTensor, type HostTensors, hostTensor, sizeOf } from './host-tensor.ts'
-import { pairsToHalves } from './rotary-layout.ts'
+import { f32, floats, type HostTensor, type HostTensors, hostTensor, sizeOf } from './hostTensor.ts'
+import { pairsToHalves } from './rotaryLayout.ts'
 
 const HEADER = 7 * 4
 const F32 = 4

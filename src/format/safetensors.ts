@@ -18,8 +18,8 @@ import { decode } from '../codec/decode.ts'
 import { dictionary, naturalNumber, oneOf, text } from '../codec/fields.ts'
 import { parseJson, utf8 } from '../codec/json.ts'
 import { InputError } from '../errors.ts'
-import { duplicateKey } from './duplicate-key.ts'
-import { BYTES, bytesOf, type DType, type HostTensor, type HostTensors, hostTensor, sizeOf } from './host-tensor.ts'
+import { duplicateKey } from './duplicateKey.ts'
+import { BYTES, bytesOf, type DType, type HostTensor, type HostTensors, hostTensor, sizeOf } from './hostTensor.ts'
 
 /** A tensor of a file: its description and its bytes, shared with the file. */
 export interface TensorView {

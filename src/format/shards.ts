@@ -12,7 +12,7 @@ import { decode } from '../codec/decode.ts'
 import { dictionary, where as guarded } from '../codec/fields.ts'
 import { parseJson } from '../codec/json.ts'
 import { InputError } from '../errors.ts'
-import type { HostTensor, HostTensors } from './host-tensor.ts'
+import type { HostTensor, HostTensors } from './hostTensor.ts'
 import { hostTensors, type Safetensors } from './safetensors.ts'
 
 // A plain file name: an index from outside must not reach out of its folder.

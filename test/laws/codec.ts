@@ -1,5 +1,5 @@
 /** L11, the codec half: what was written reads back with the same bits. */
-import { bytesOf, type HostTensors } from '../../src/format/host-tensor.ts'
+import { bytesOf, type HostTensors } from '../../src/format/hostTensor.ts'
 
 /** Same names, element types, shapes and bits; order does not matter. */
 export const sameTensors = (a: HostTensors, b: HostTensors): boolean =>

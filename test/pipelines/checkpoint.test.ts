@@ -22,9 +22,9 @@ import { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from '
 import { jsonPieces } from '../../pipelines/files.ts'
 import { KeyCodec } from '../../src/codec/key.ts'
 import { InputError } from '../../src/errors.ts'
-import { f32, floats } from '../../src/format/host-tensor.ts'
+import { f32, floats } from '../../src/format/hostTensor.ts'
 import { bits, fold, key, uniform64At } from '../../src/random.ts'
-import { hostTensorsArbitrary } from '../arbitraries/host-tensor.ts'
+import { hostTensorsArbitrary } from '../arbitraries/hostTensor.ts'
 import { sameTensors } from '../laws/codec.ts'
 import { holds } from '../property.ts'
 
@@ -153,7 +153,7 @@ test('checkpoints: damage is an InputError that names the file', async t => {
 
 const KILLS = 24
 const FOLDERS = 2
-const writer = fileURLToPath(new URL('./checkpoint-writer.ts', import.meta.url))
+const writer = fileURLToPath(new URL('./checkpointWriter.ts', import.meta.url))
 
 test(`SIGKILL at any moment leaves a readable last checkpoint (${KILLS} kills)`, async t => {
   const chance = key(2026)

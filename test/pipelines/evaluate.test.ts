@@ -7,8 +7,9 @@ import { everyLogits, type LanguageModel } from '../../pipelines/languageModel.t
 import { context, type Named } from '../../src/context.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import { NumericError } from '../../src/errors.ts'
 import { scope } from '../../src/tensor/scope.ts'
-import { readNow } from '../../src/tensor/tensor.ts'
+import { readNow, tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { settle } from '../laws/streams.ts'
 import { models, parametersFor, VOCABULARY } from './models.ts'
@@ -143,6 +144,12 @@ test('evaluation: a wrong id or a text shorter than a window', async t => {
     () => t.fail('accepted'),
     error => t.ok(/99 is not in the vocabulary of 11/.test(String(error)), String(error)),
   )
+  const broken = { ...parameters, 'ln_f.weight': tensor(engine, [16], new Float64Array(16).fill(Number.NaN)) }
+  await all(evaluate(everyLogits(model), broken, Int32Array.of(1, 2, 3), { batch: 1, block: 2 })).then(
+    () => t.fail('accepted'),
+    error => t.ok(error instanceof NumericError, String(error)),
+  )
+  broken['ln_f.weight'].release()
   t.equal(live(engine), base, 'S15 nothing is left')
   t.end()
 })

@@ -6,7 +6,7 @@ import { map, Subject, take } from 'rxjs'
 import test from 'tape'
 import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
 import { trainCharacterTokenizer } from '../../operators/token/character.ts'
-import { trainByteLevelBpe } from '../../operators/token/train-byte-level-bpe.ts'
+import { trainByteLevelBpe } from '../../operators/token/trainByteLevelBpe.ts'
 import { type Generated, type GenerateOptions, type GenerationModel, generate } from '../../pipelines/generate.ts'
 import { gpt } from '../../pipelines/gpt.ts'
 import { everyLogits, type LanguageModel } from '../../pipelines/languageModel.ts'
@@ -14,6 +14,7 @@ import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { Gpt2Config } from '../../src/codec/gpt2.ts'
 import { context } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
+import { gpuEngine } from '../../src/engine/gpu/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
 import { InputError } from '../../src/errors.ts'
@@ -148,8 +149,10 @@ test('S10 cancelling acts between chunks of the prompt', async t => {
 })
 
 test('S10, S15 unsubscribing at every token stops kernels and frees everything', async t => {
-  for (const name of names) {
-    const engine = opened(name)
+  for (const [name, engine] of [
+    ...names.map(name => [name, opened(name)] as const),
+    ['gpu.js webasm', gpuEngine({ mode: 'webasm' })] as const,
+  ]) {
     const run = runOn(engine)
     const base = live(engine)
     const most = 12

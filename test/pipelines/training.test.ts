@@ -324,20 +324,22 @@ test('a loss or a parameter that is not finite ends the run with a NumericError 
     ['at once', wasmEngine()],
     ['late', readingLate(wasmEngine())],
   ] as const) {
-    for (const [what, learningRate] of [
-      ['the loss', 1e30],
-      ['a parameter', 3e38],
+    for (const [what, more, before] of [
+      ['the loss', { learningRate: 1e30 }, 1],
+      ['the validation loss', { learningRate: 1e30, evaluateEvery: 1 }, 0],
+      ['a parameter', { learningRate: 1e39 }, 0],
     ] as const) {
-      const own = { steps: 20, checkpointEvery: 1, warmup: 0, learningRate, clip: 0 }
+      const own = { steps: 20, checkpointEvery: 1, warmup: 0, clip: 0, ...more }
       const { values, ends, errors } = await whole(trainingRun(runOf(engine, own)))
       t.deepEqual(ends, ['error'], `reads ${name}, ${what}: error, once`)
       t.ok(errors[0] instanceof NumericError, String(errors[0]))
       t.ok(
-        values.every(({ snapshot }) =>
-          Array.from(snapshot?.parameters.values() ?? []).every(({ data }) =>
-            Array.from(data, Number).every(Number.isFinite),
+        values.length === before &&
+          values.every(({ snapshot }) =>
+            Array.from(snapshot?.parameters.values() ?? []).every(({ data }) =>
+              Array.from(data, Number).every(Number.isFinite),
+            ),
           ),
-        ) && values.length < 20,
         `${values.length} steps before it, all finite`,
       )
       await settle()

@@ -85,6 +85,7 @@ test('heap: a full space answers null and stays usable; a second release throws'
   const { heap } = space(1 << 16)
   const block = take(heap, 40000)
   t.equal(heap.allocate(40000), null)
+  t.equal(heap.allocate(1e15), null)
   heap.release(block)
   t.throws(() => heap.release(block), /released twice/)
   t.ok(heap.allocate(60000))

@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import * as t from 'io-ts'
 import test from 'tape'
 import { readFolder } from '../../../pipelines/folder.ts'
-import { openTokenizer } from '../../../pipelines/tokenizer-files.ts'
+import { openTokenizer } from '../../../pipelines/tokenizerFiles.ts'
 import { sharedPath } from '../../shared.ts'
 import { fluxion, inTemporaryFolder, jsonLines, sampleText } from './harness.ts'
 

@@ -3,7 +3,7 @@ import test from 'tape'
 import { latestCheckpoint, readLatest } from '../../../pipelines/checkpoint.ts'
 import { readFolder } from '../../../pipelines/folder.ts'
 import { RunRecord } from '../../../pipelines/runRecord.ts'
-import { openTokenizer } from '../../../pipelines/tokenizer-files.ts'
+import { openTokenizer } from '../../../pipelines/tokenizerFiles.ts'
 import { fluxion, inTemporaryFolder, jsonLines, sampleText, spawnFluxion } from './harness.ts'
 
 const text = sampleText(4000)

@@ -16,7 +16,7 @@ import { LlamaConfig } from '../../../src/codec/llama.ts'
 import { decodeModelConfig, encodeModelConfig } from '../../../src/codec/model.ts'
 import { TrainingOptions } from '../../../src/codec/training.ts'
 import { InputError } from '../../../src/errors.ts'
-import { duplicateKey } from '../../../src/format/duplicate-key.ts'
+import { duplicateKey } from '../../../src/format/duplicateKey.ts'
 import { fold, key } from '../../../src/random.ts'
 import { holds } from '../../property.ts'
 

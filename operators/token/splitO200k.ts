@@ -19,7 +19,7 @@ import {
   UPPER,
   WHITE,
   widthAt,
-} from './character-class.ts'
+} from './characterClass.ts'
 import { contractionEnd, linesEnd, type Splitter, threeNumbersEnd } from './split.ts'
 
 const PUNCTUATION = OTHER | MARK

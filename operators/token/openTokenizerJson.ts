@@ -4,21 +4,21 @@
  * the field. Source: huggingface/tokenizers.
  */
 import { InputError } from '../../src/errors.ts'
-import { pieceOfByte } from '../../src/format/llama2c-tokenizer.ts'
+import { pieceOfByte } from '../../src/format/llama2cTokenizer.ts'
 import {
   modelMerges,
   modelVocabulary,
   parseTokenizerJson,
   type Step,
   type TokenizerJson,
-} from '../../src/format/tokenizer-json.ts'
+} from '../../src/format/tokenizerJson.ts'
 import { byId } from '../../src/format/vocabulary.ts'
-import { byteLevelBpe } from './byte-level-bpe.ts'
+import { byteLevelBpe } from './byteLevelBpe.ts'
 import { characterTokenizer } from './character.ts'
 import type { AddedToken, Around } from './model.ts'
-import { byteTokens, mergeIds } from './open-gpt2.ts'
+import { byteTokens, mergeIds } from './openGpt2.ts'
 import { type Pattern, patternOf, patterns } from './pattern.ts'
-import { sentencePieceBpe } from './sentencepiece-bpe.ts'
+import { sentencePieceBpe } from './sentencepieceBpe.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { wordTokenizer } from './word.ts'
 

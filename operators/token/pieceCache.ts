@@ -2,7 +2,7 @@
  * Ids of pieces met before, found by a span of the text without making a string. Bounded: when full it begins anew.
  * Exact: a hit compares every code unit.
  */
-import type { IdList } from './id-list.ts'
+import type { IdList } from './idList.ts'
 
 const LONGEST = 64
 const ENTRIES = 1 << 16

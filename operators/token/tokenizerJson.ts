@@ -4,12 +4,12 @@
  * tokens, then of the halves (as Hugging Face's own converters write it). Law: opening what was written encodes equally.
  */
 import { InputError } from '../../src/errors.ts'
-import { toByteLetters } from '../../src/format/byte-alphabet.ts'
-import { pieceOfByte } from '../../src/format/llama2c-tokenizer.ts'
+import { toByteLetters } from '../../src/format/byteAlphabet.ts'
+import { pieceOfByte } from '../../src/format/llama2cTokenizer.ts'
 import type { AddedToken, ByteLevelModel, MergeList, SentencePieceModel, TokenizerModel } from './model.ts'
 import { patterns } from './pattern.ts'
-import { TokenTable } from './token-table.ts'
 import type { Tokenizer } from './tokenizer.ts'
+import { TokenTable } from './tokenTable.ts'
 import { utf8Bytes } from './utf8.ts'
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }

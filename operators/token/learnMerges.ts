@@ -4,7 +4,7 @@
  * Near-linear: an indexed heap of pairs, and for each pair the places where it stood when it arose; a merge visits only its places.
  * Source: Sennrich et al. 1508.07909, algorithm 1; Zouhar et al. 2306.16837 (the heap). Law T7.
  */
-import { IndexedHeap } from './indexed-heap.ts'
+import { IndexedHeap } from './indexedHeap.ts'
 import type { MergeList } from './model.ts'
 import { utf8Bytes } from './utf8.ts'
 

@@ -2,9 +2,9 @@
  * GPT-2's own files: `encoder.json` (or `vocab.json`) and `vocab.bpe` (or `merges.txt`). Source: openai/gpt-2 `encoder.py`.
  */
 import { InputError } from '../../src/errors.ts'
-import { fromByteLetters } from '../../src/format/byte-alphabet.ts'
+import { fromByteLetters } from '../../src/format/byteAlphabet.ts'
 import { byId, parseMergeLines, parseVocabulary, type TokenPair } from '../../src/format/vocabulary.ts'
-import { byteLevelBpe } from './byte-level-bpe.ts'
+import { byteLevelBpe } from './byteLevelBpe.ts'
 import { type MergeList, specialToken } from './model.ts'
 import { patterns } from './pattern.ts'
 import type { Tokenizer } from './tokenizer.ts'

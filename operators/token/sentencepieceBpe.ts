@@ -4,13 +4,13 @@
  * Source: Kudo & Richardson 1808.06226; llama2.c `encode`, `decode`. Laws: T1-T4, T6, T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { widthAt } from './character-class.ts'
-import { defineTokenizer } from './define-tokenizer.ts'
-import { joiningMerges, listedMerges } from './merge-tables.ts'
+import { widthAt } from './characterClass.ts'
+import { defineTokenizer } from './defineTokenizer.ts'
 import { merge } from './merges.ts'
+import { joiningMerges, listedMerges } from './mergeTables.ts'
 import type { SentencePieceModel } from './model.ts'
-import { TokenTable } from './token-table.ts'
 import type { Tokenizer } from './tokenizer.ts'
+import { TokenTable } from './tokenTable.ts'
 import { utf8Bytes, writeUtf8 } from './utf8.ts'
 
 /** Precedence of each id: the greater its score, the earlier; equal scores are equal, and the leftmost pair goes first. */

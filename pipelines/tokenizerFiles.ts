@@ -1,9 +1,9 @@
 /** Opens and saves tokenizers on disk: a model's folder, or a single tokenizer file. */
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadTokenizer, type TokenizerFile, tokenizerFileNames } from '../operators/token/load-tokenizer.ts'
+import { loadTokenizer, type TokenizerFile, tokenizerFileNames } from '../operators/token/loadTokenizer.ts'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
-import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizer-json.ts'
+import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizerJson.ts'
 import { InputError } from '../src/errors.ts'
 
 const present = async (path: string): Promise<TokenizerFile | null> => {

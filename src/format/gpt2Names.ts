@@ -7,7 +7,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Gpt2Config } from '../codec/gpt2.ts'
 import { InputError } from '../errors.ts'
-import type { HostTensor, HostTensors } from './host-tensor.ts'
+import type { HostTensor, HostTensors } from './hostTensor.ts'
 
 /** The layout of linear weights in GPT-2 checkpoints. */
 export const GPT2_LINEAR_LAYOUT = 'in, out'

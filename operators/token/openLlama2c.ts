@@ -3,9 +3,9 @@
  * Encoding equals llama2.c's `encode(text, 0, 0)`; with `addSpecial` `<s>` comes first. Law L12 stands on it.
  */
 import { InputError } from '../../src/errors.ts'
-import { byteOfPiece, parseLlama2cTokenizer } from '../../src/format/llama2c-tokenizer.ts'
+import { byteOfPiece, parseLlama2cTokenizer } from '../../src/format/llama2cTokenizer.ts'
 import { specialToken } from './model.ts'
-import { sentencePieceBpe } from './sentencepiece-bpe.ts'
+import { sentencePieceBpe } from './sentencepieceBpe.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 const special = ['<unk>', '<s>', '</s>']

@@ -3,10 +3,10 @@ import test from 'tape'
 import { decodeOrThrow, orThrow } from '../../../src/codec/decode.ts'
 import { Gpt2Config } from '../../../src/codec/gpt2.ts'
 import { LlamaConfig } from '../../../src/codec/llama.ts'
-import { gpt2Shapes } from '../../../src/format/gpt2-names.ts'
-import { f32, type HostTensors, hostTensor, sizeOf } from '../../../src/format/host-tensor.ts'
-import { llamaShapes } from '../../../src/format/llama-names.ts'
-import { modelTensors } from '../../../src/format/model-tensors.ts'
+import { gpt2Shapes } from '../../../src/format/gpt2Names.ts'
+import { f32, type HostTensors, hostTensor, sizeOf } from '../../../src/format/hostTensor.ts'
+import { llamaShapes } from '../../../src/format/llamaNames.ts'
+import { modelTensors } from '../../../src/format/modelTensors.ts'
 
 const gpt2 = (more: object = {}) =>
   decodeOrThrow(Gpt2Config, { vocab_size: 5, n_positions: 4, n_embd: 6, n_layer: 2, n_head: 2, ...more }, 'config.json')

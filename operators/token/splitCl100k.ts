@@ -4,7 +4,7 @@
  *   (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
  * Source: openai/tiktoken. Law T5.
  */
-import { classAt, LETTER, MARK, NEWLINE, NUMBER, OTHER, runEnd, WHITE, widthAt } from './character-class.ts'
+import { classAt, LETTER, MARK, NEWLINE, NUMBER, OTHER, runEnd, WHITE, widthAt } from './characterClass.ts'
 import { contractionEnd, linesEnd, type Splitter, threeNumbersEnd } from './split.ts'
 
 const PUNCTUATION = OTHER | MARK

@@ -3,9 +3,9 @@
  * Source: Radford et al. 2019; minbpe. Laws: T1-T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { byteLevelBpe } from './byte-level-bpe.ts'
-import { countPieces, countPiecesAsync } from './count-pieces.ts'
-import { learnMerges } from './learn-merges.ts'
+import { byteLevelBpe } from './byteLevelBpe.ts'
+import { countPieces, countPiecesAsync } from './countPieces.ts'
+import { learnMerges } from './learnMerges.ts'
 import { type MergeList, specialToken } from './model.ts'
 import { patterns } from './pattern.ts'
 import type { Tokenizer } from './tokenizer.ts'

@@ -7,7 +7,7 @@ import {
   type HostTensors,
   hostTensor,
   sizeOf,
-} from '../../src/format/host-tensor.ts'
+} from '../../src/format/hostTensor.ts'
 
 const dtypes: readonly DType[] = [
   'F64',

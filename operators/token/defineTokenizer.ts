@@ -3,8 +3,8 @@
  * as bytes. Source: tiktoken `encode`, Hugging Face `AddedVocabulary`. Laws: T2, T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { classAt, WHITE } from './character-class.ts'
-import { IdList } from './id-list.ts'
+import { classAt, WHITE } from './characterClass.ts'
+import { IdList } from './idList.ts'
 import type { AddedToken, TokenizerModel } from './model.ts'
 import type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.ts'
 import { utf8Bytes, utf8Text } from './utf8.ts'

@@ -1,7 +1,7 @@
 /** Tokenizers of `.tiktoken` files: the encodings that are known by name. Source: openai/tiktoken `openai_public.py`. */
 import { InputError } from '../../src/errors.ts'
-import { parseTiktoken } from '../../src/format/tiktoken-file.ts'
-import { byteLevelBpe } from './byte-level-bpe.ts'
+import { parseTiktoken } from '../../src/format/tiktokenFile.ts'
+import { byteLevelBpe } from './byteLevelBpe.ts'
 import { specialToken } from './model.ts'
 import { patterns } from './pattern.ts'
 import type { Tokenizer } from './tokenizer.ts'

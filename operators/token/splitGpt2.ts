@@ -3,7 +3,7 @@
  *   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  * Source: openai/gpt-2 `encoder.py`. Law T5.
  */
-import { classAt, LETTER, MARK, NUMBER, OTHER, runEnd, WHITE } from './character-class.ts'
+import { classAt, LETTER, MARK, NUMBER, OTHER, runEnd, WHITE } from './characterClass.ts'
 import { contractionEnd, type Splitter, whiteEnd } from './split.ts'
 
 const PUNCTUATION = OTHER | MARK

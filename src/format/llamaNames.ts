@@ -2,12 +2,12 @@
  * The tensors of a Llama checkpoint, under one spelling of their names.
  *
  * Linear weights are nn.Linear's [out, in]: y = x Wᵀ; the operators read them transposed.
- * Rotary positions turn halves (see rotary-layout.ts).
+ * Rotary positions turn halves (see rotaryLayout.ts).
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { LlamaConfig } from '../codec/llama.ts'
 import { InputError } from '../errors.ts'
-import type { HostTensor, HostTensors } from './host-tensor.ts'
+import type { HostTensor, HostTensors } from './hostTensor.ts'
 
 /** The layout of linear weights in Llama checkpoints. */
 export const LLAMA_LINEAR_LAYOUT = 'out, in'

@@ -3,9 +3,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { ModelConfig } from '../codec/model.ts'
 import { InputError } from '../errors.ts'
-import { gpt2Names, gpt2Shapes } from './gpt2-names.ts'
-import type { DType, HostTensors } from './host-tensor.ts'
-import { llamaNames, llamaShapes } from './llama-names.ts'
+import { gpt2Names, gpt2Shapes } from './gpt2Names.ts'
+import type { DType, HostTensors } from './hostTensor.ts'
+import { llamaNames, llamaShapes } from './llamaNames.ts'
 
 const REAL: ReadonlySet<DType> = new Set<DType>(['F64', 'F32', 'F16', 'BF16'])
 

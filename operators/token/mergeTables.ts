@@ -2,7 +2,7 @@
 import { InputError } from '../../src/errors.ts'
 import type { Merges } from './merges.ts'
 import type { MergeList } from './model.ts'
-import type { TokenTable } from './token-table.ts'
+import type { TokenTable } from './tokenTable.ts'
 
 const hashOf = (left: number, right: number) => {
   const hash = Math.imul(left, 0x9e3779b1) ^ Math.imul(right + 0x7f4a7c15, 0x85ebca6b)

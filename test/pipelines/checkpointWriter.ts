@@ -1,7 +1,7 @@
 /** A process for checkpoint.test.ts: resumes from the latest checkpoint in a folder and writes the next ones until it is killed. */
 import * as t from 'io-ts'
 import { readLatest, writeCheckpoint } from '../../pipelines/checkpoint.ts'
-import { f32 } from '../../src/format/host-tensor.ts'
+import { f32 } from '../../src/format/hostTensor.ts'
 
 const [out = '', elements = '1'] = process.argv.slice(2)
 const State = t.type({ mark: t.number })

@@ -3,13 +3,13 @@
  * ids, and `decode` is exact. Source: Radford et al. 2019 (GPT-2); tiktoken; Sennrich et al. 1508.07909. Laws: T1-T9.
  */
 import { InputError } from '../../src/errors.ts'
-import { defineTokenizer } from './define-tokenizer.ts'
-import { joiningMerges, listedMerges } from './merge-tables.ts'
+import { defineTokenizer } from './defineTokenizer.ts'
 import { merge } from './merges.ts'
+import { joiningMerges, listedMerges } from './mergeTables.ts'
 import type { ByteLevelModel } from './model.ts'
-import { PieceCache } from './piece-cache.ts'
-import { TokenTable } from './token-table.ts'
+import { PieceCache } from './pieceCache.ts'
 import type { Tokenizer } from './tokenizer.ts'
+import { TokenTable } from './tokenTable.ts'
 import { writeUtf8 } from './utf8.ts'
 
 /** A tokenizer of this model. `where` names its file in errors. */

@@ -2,7 +2,7 @@
  * Counts of the pieces of a text that arrives in chunks: all that BPE training needs of a corpus, however large.
  * Chunks are cut only where every known pattern has a boundary, so the counts do not depend on the chunking.
  */
-import { classAt, LETTER } from './character-class.ts'
+import { classAt, LETTER } from './characterClass.ts'
 import type { Splitter } from './split.ts'
 
 const NEWLINE = 10
