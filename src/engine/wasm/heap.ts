@@ -2,6 +2,7 @@
  * An allocator of addresses in one growing space: two-level segregated fit (Masmano et al., "TLSF", ECRTS 2004).
  * Constant time; free neighbours merge; sizes are rounded up to one of 32 classes an octave (at most 3 % waste), so a
  * freed block always serves its size again and steps that allocate alike never grow. Books are kept on the host.
+ * A released block first waits unmerged for the next request of its class; all are merged before the space would grow.
  */
 
 /** A run of bytes, free or taken. */
@@ -13,6 +14,9 @@ export interface Block {
 class Run implements Block {
   address: number
   bytes: number
+  /** Held by a caller. */
+  taken = false
+  /** In a free list; a run neither taken nor free waits for a request of its class. */
   free = false
   /** Neighbours in address order. */
   before: Run | null = null
@@ -29,22 +33,30 @@ class Run implements Block {
 
 /** Alignment and unit of every block: a cache line. */
 export const LINE = 64
+/** What 32 bits can address. */
+const LARGEST = 2 ** 32
 const CLASSES_BITS = 5
 const CLASSES = 1 << CLASSES_BITS
 
-const octaveOf = (units: number): number => Math.max(0, 31 - Math.clz32(units) - CLASSES_BITS + 1)
+const octaveOf = (units: number): number => (units < CLASSES ? 0 : 32 - Math.clz32(units) - CLASSES_BITS)
+const classOf = (units: number, octave: number): number => (octave === 0 ? units : (units >> (octave - 1)) - CLASSES)
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)
 
 /** Units rounded up to the next class. */
 const roundUp = (bytes: number): number => {
   const units = Math.max(1, Math.ceil(bytes / LINE))
-  const step = 2 ** Math.max(0, octaveOf(units) - 1)
-  return Math.ceil(units / step) * step
+  const octave = octaveOf(units)
+  if (octave === 0) return units
+  const finer = (1 << (octave - 1)) - 1
+  return (units + finer) & ~finer
 }
 
 export class Heap {
   /** Asks for `bytes` more at the end of the space; returns how many were added, 0 if it cannot. */
   readonly #grow: (bytes: number) => number
+  /** Released runs by class, unmerged. */
+  readonly #waiting: (Run[] | null)[] = new Array<Run[] | null>(32 * CLASSES).fill(null)
+  #waitingRuns = 0
   readonly #lists = new Array<Run | null>(32 * CLASSES).fill(null)
   /** Bit c of #filled[o]: list of octave o, class c is not empty; bit o of #octaves: #filled[o] is not 0. */
   readonly #filled = new Int32Array(32)
@@ -61,20 +73,54 @@ export class Heap {
 
   /** A block of at least `bytes`, or null when the space cannot grow. */
   allocate(bytes: number): Block | null {
+    if (bytes > LARGEST) return null
     const units = roundUp(bytes)
-    const run = this.#find(units) ?? (this.#extend(units * LINE) ? this.#find(units) : null)
-    if (run === null) return null
-    this.#unlist(run)
-    this.#split(run, units * LINE)
-    run.free = false
+    const octave = octaveOf(units)
+    const run = this.#waiting[octave * CLASSES + classOf(units, octave)]?.pop()
+    if (run === undefined) return this.#cut(units)
+    this.#waitingRuns--
+    return this.#hand(run)
+  }
+
+  release(block: Block): void {
+    if (!(block instanceof Run) || !block.taken) throw new RangeError('a block was released twice')
+    block.taken = false
+    this.taken -= block.bytes
+    const units = block.bytes / LINE
+    const octave = octaveOf(units)
+    const at = octave * CLASSES + classOf(units, octave)
+    const waiting = this.#waiting[at]
+    if (waiting) waiting.push(block)
+    else this.#waiting[at] = [block]
+    this.#waitingRuns++
+  }
+
+  #hand(run: Run): Run {
+    run.taken = true
     this.taken += run.bytes
     return run
   }
 
-  release(block: Block): void {
-    if (!(block instanceof Run) || block.free) throw new RangeError('a block was released twice')
-    this.taken -= block.bytes
-    let run = block
+  /** Takes a block from the free lists, merging what waits, then growing, where they have none. */
+  #cut(units: number): Run | null {
+    let run = this.#find(units)
+    if (run === null && this.#waitingRuns > 0) {
+      for (const waiting of this.#waiting) while (waiting && waiting.length > 0) this.#merge(waiting.pop())
+      this.#waitingRuns = 0
+      run = this.#find(units)
+    }
+    if (run === null && this.#extend(units * LINE)) run = this.#find(units)
+    if (run === null) return null
+    this.#unlist(run)
+    run.free = false
+    this.#split(run, units * LINE)
+    return this.#hand(run)
+  }
+
+  /** Frees a run, joined with its free neighbours. */
+  #merge(freed: Run | undefined): void {
+    if (freed === undefined) return
+    let run = freed
     run.free = true
     if (run.after?.free) {
       this.#unlist(run.after)
@@ -120,16 +166,14 @@ export class Heap {
     if (this.#last !== null) this.#last.after = run
     this.#last = run
     this.#end += added
-    // Taken for a moment, so that releasing merges it with a free end.
-    this.taken += added
-    this.release(run)
+    this.#merge(run)
     return true
   }
 
   /** First free run of a class whose every member holds `units`. */
   #find(units: number): Run | null {
     const octave = octaveOf(units)
-    const classes = (this.#filled[octave] ?? 0) & (-1 << this.#classOf(units, octave))
+    const classes = (this.#filled[octave] ?? 0) & (-1 << classOf(units, octave))
     if (classes !== 0) return this.#lists[octave * CLASSES + lowestBit(classes)] ?? null
     const octaves = octave === 31 ? 0 : this.#octaves & (-1 << (octave + 1))
     if (octaves === 0) return null
@@ -137,14 +181,10 @@ export class Heap {
     return this.#lists[larger * CLASSES + lowestBit(this.#filled[larger] ?? 0)] ?? null
   }
 
-  #classOf(units: number, octave: number): number {
-    return octave === 0 ? units : Math.floor(units / 2 ** (octave - 1)) - CLASSES
-  }
-
   #enlist(run: Run): void {
     const units = run.bytes / LINE
     const octave = octaveOf(units)
-    const kind = this.#classOf(units, octave)
+    const kind = classOf(units, octave)
     const at = octave * CLASSES + kind
     const first = this.#lists[at] ?? null
     run.next = first
@@ -162,7 +202,7 @@ export class Heap {
     } else {
       const units = run.bytes / LINE
       const octave = octaveOf(units)
-      const kind = this.#classOf(units, octave)
+      const kind = classOf(units, octave)
       this.#lists[octave * CLASSES + kind] = run.next
       if (run.next === null) {
         const left = (this.#filled[octave] ?? 0) & ~(1 << kind)
