@@ -4,11 +4,9 @@ import {
   attention,
   attentionPullback,
   attentionSizes,
-  attentionWeights,
   type AttentionOptions as KernelOptions,
-  weightedPullback,
-  weightedValues,
 } from '../../src/kernel/attention.ts'
+import { attentionWeights, weightedPullback, weightedValues } from '../../src/kernel/attentionWeights.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { slice } from '../../src/kernel/slice.ts'
 import type { Operator } from '../../src/operator.ts'
