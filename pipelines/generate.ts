@@ -4,6 +4,7 @@ import { processors, type SamplerState, type StopState, sampler, stopStrings } f
 import { type DetokenizerState, detokenizer } from '../operators/token/detokenizer.ts'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
+import { positiveInteger } from '../src/codec/fields.ts'
 import { GenerationOptions } from '../src/codec/generation.ts'
 import type { Named } from '../src/context.ts'
 import type { HostData } from '../src/engine/engine.ts'
@@ -76,6 +77,7 @@ export const generate = (
   const { model, parameters, tokenizer } = source
   const { endIds = source.endIds ?? [], prefillChunk = 512, taps, demand$, scheduler } = given
   const options = decodeOrThrow(GenerationOptions, given, 'generation options')
+  decodeOrThrow(positiveInteger, prefillChunk, 'prefillChunk')
   const prompt = typeof from === 'string' ? promptIds(source, from) : from
   if (prompt.length === 0) throw new InputError('prompt: expected at least one token, found none')
   if (prompt.length >= model.positions)
@@ -112,7 +114,7 @@ export const generate = (
       const [{ token, logProbability }, drawn] = machine.step(state.sampler, logits)
       const position = prompt.length + state.count
       const count = state.count + 1
-      const [piece, spoken] = text.step(state.detokenizer, token)
+      const [piece, spoken] = ends.has(token) ? noText(state.detokenizer) : text.step(state.detokenizer, token)
       const [shown, stop] = stops.step(state.stop, piece)
       const ended = ends.has(token) || count >= most
       // What is still held becomes text when the run ends without a stop string.
@@ -134,6 +136,9 @@ export const generate = (
     ...(scheduler === undefined ? {} : { scheduler }),
   })
 }
+
+/** An end id says nothing. */
+const noText = (state: DetokenizerState): readonly [string, DetokenizerState] => ['', state]
 
 /** The cached decoder over passes: the head runs only where its logits are wanted. */
 const passes = (

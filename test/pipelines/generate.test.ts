@@ -20,7 +20,7 @@ import { wasmEngine } from '../../src/engine/wasm/engine.ts'
 import { InputError } from '../../src/errors.ts'
 import { compose } from '../../src/operator.ts'
 import { scope } from '../../src/tensor/scope.ts'
-import { readNow } from '../../src/tensor/tensor.ts'
+import { readNow, tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { iterate, macrotasks, toReadableStream } from '../../streams/index.ts'
 import { S13, same, settle, whole } from '../laws/streams.ts'
@@ -328,7 +328,7 @@ test('S14, S15 errors mid-stream reach error once and free everything', async t 
   for (const name of names) {
     const engine = opened(name)
     const run = runOn(engine)
-    const base = live(engine)
+    let base = live(engine)
     const fails = async (what: string, stream: ReturnType<typeof generate>, message: RegExp, values: number) => {
       const seen = await whole(stream)
       t.deepEqual(seen.ends, ['error'], `${name}, ${what}: error, once`)
@@ -346,6 +346,10 @@ test('S14, S15 errors mid-stream reach error once and free everything', async t 
       /InputError: expected a token id of the vocabulary \(0 to 10\), found 11/,
       0,
     )
+    const nothing = { ...run.parameters, 'ln_f.weight': tensor(engine, [16], new Float64Array(16).fill(Number.NaN)) }
+    const broken = generate({ ...run, parameters: nothing }, PROMPT, options())
+    base++
+    await fails('weights that are no numbers', broken, /NumericError: logits: expected numbers, found NaN/, 0)
     for (const at of [0, 3]) {
       let shown = 0
       const tap = () => {
@@ -400,6 +404,12 @@ test('G6 end ids and stop strings, across the borders of tokens', async t => {
     )
     const ended = await greedy({}, [5])
     t.deepEqual(idsOf(ended), [1, 2, 3, 4, 5], 'an end id is the last token')
+    t.equal(textOf(ended), 'bcde', 'and says nothing')
+    t.equal(
+      textOf(await greedy({ stop: ['def'] }, [4])),
+      'bcd',
+      'what was held for a stop string is shown when an end id comes',
+    )
     for (let n = 1; n < 12; n++) {
       const [shorter, longer] = [await greedy({ tokens: n }), await greedy({ tokens: n + 1 })]
       if (!same(longer.slice(0, n), shorter)) t.fail(`${n} tokens are no prefix of ${n + 1}`)
@@ -493,6 +503,18 @@ test('prompts: empty, too long, as long as fits', async t => {
   refuses(new Int32Array(), /prompt: expected at least one token, found none/)
   refuses(new Int32Array(POSITIONS), /prompt: 24 tokens leave no room in the model's context of 24/)
   refuses(new Int32Array(POSITIONS + 5), /prompt: 29 tokens leave no room/)
+  for (const [own, message] of [
+    [{ prefillChunk: 0 }, /prefillChunk: expected a positive integer, found 0/],
+    [{ topP: 2 }, /topP: expected a number in \(0, 1\], found 2/],
+    [{ tokens: 0 }, /tokens: expected a positive integer, found 0/],
+    [{ stop: [''] }, /stop/],
+  ] as const)
+    try {
+      generate(run, PROMPT, own)
+      t.fail('accepted')
+    } catch (error) {
+      t.ok(error instanceof InputError && message.test(error.message) && !error.message.includes('\n'), String(error))
+    }
   const last = await all(generate(run, new Int32Array(POSITIONS - 1), options({ tokens: 50 })))
   t.deepEqual(
     last.map(({ position }) => position),
