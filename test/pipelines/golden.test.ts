@@ -40,13 +40,8 @@ import { all, generationOptions, idsOf, inFolder, live, textOf } from './support
 const logitsOf = (model: LanguageModel, parameters: Named, ids: ArrayLike<number>): number[] =>
   scope(() => Array.from(readNow(everyLogits(model)(context(parameters), tokens(ids)).value)))
 
-const greedily = (opened: OpenedModel, prompt: string, count: number): Promise<Generated[]> =>
-  all(
-    generate(opened, promptIds(opened, prompt), {
-      ...generationOptions({ tokens: count, greedy: true }),
-      endIds: opened.endIds,
-    }),
-  )
+const greedily = (opened: OpenedModel, prompt: string, tokens: number): Promise<Generated[]> =>
+  all(generate(opened, prompt, { tokens, greedy: true }))
 
 const release = (parameters: Named): void => {
   for (const x of Object.values(parameters)) x.release()
