@@ -204,6 +204,16 @@ for (const [name, model] of Object.entries(models)) {
       'L7 all continuations of length 2 sum to 1',
     )
     const input = tokens([1, 2, 3, 4, 5, 6], [2, 3])
+    scope(() => {
+      const alone = m(context(parameters, { differentiable: false }), input)
+      const whole = m(context(parameters), input)
+      t.ok(
+        same(Array.from(readNow(alone.value)), Array.from(readNow(whole.value))),
+        'without a gradient: the same bits',
+      )
+      t.ok(alone.saved.length === 0 && whole.saved.length > 0, 'and nothing saved')
+      t.throws(() => alone.pullback(whole.value), /differentiable: false/, 'its pullback says why it cannot')
+    })
     const found = finiteDifference(m, context(parameters), input)
     t.ok(found.ratio <= 1, `D4 finite differences of every parameter (${found.at})`)
     const twice = pullbackTwice(m, context(parameters), input)
