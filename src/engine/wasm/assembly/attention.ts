@@ -8,18 +8,17 @@
  */
 import { block } from './gemm'
 import { gemvColumns, gemvRows } from './gemv'
-import { transpose } from './move'
 import { packColumns, packRows, panelBytes } from './pack'
 import { rowDot } from './reduce'
 import { expNegative4 } from './functions'
 import { logOf, rowExp, rowScale } from './softmax'
-import { below, maxLanes, splat, storePart } from './simd'
+import { below, clear, maxLanes, splat, storePart } from './simd'
 import { ROWS, SPARE } from './tile'
 
 /** Queries of a block. */
 const QUERIES: i32 = 15
 /** Keys whose gradients are formed together. */
-const KEYS: i32 = 35
+const KEYS: i32 = 15
 /** Up to here each query is a product of its own with keys and values unpacked. */
 const FEW_QUERIES: i32 = 3
 const LOWEST: f32 = -3e38
@@ -28,6 +27,13 @@ const LOWEST: f32 = -3e38
 @inline
 function padded(length: i32): usize {
   return <usize>((length + 7) & ~7)
+}
+
+/** Bytes of a row of weights: an odd number of cache lines, so that a column does not fall into one set of the cache. */
+// @ts-ignore: decorator
+@inline
+function weightStride(keys: i32): usize {
+  return <usize>(((keys + 31) & ~31) + 16) << 2
 }
 
 /** Bytes of scratch memory of `attention`. */
@@ -40,7 +46,7 @@ export function attentionScratch(queries: i32, keys: i32, width: i32): usize {
 export function attentionPullbackScratch(queries: i32, keys: i32, width: i32): usize {
   const keyPanels = <usize>2 * panelBytes(width, keys) + panelBytes(keys, width)
   const panels = keyPanels + <usize>2 * panelBytes(queries, width)
-  return panels + ((<usize>queries * (2 * padded(keys) + <usize>KEYS)) << 2) + SPARE + 64
+  return panels + <usize>2 * <usize>queries * weightStride(keys) + SPARE + 64
 }
 
 /** Keys that query `i` sees. */
@@ -91,9 +97,9 @@ function values(
     const length = seen(first + r, queries, keys, causal)
     const row = scores + <usize>r * stride
     f32.store(shares + (<usize>r << 2), weigh(row, logSumExp + (<usize>r << 2), scale, length))
-    memory.fill(row + (<usize>length << 2), 0, <usize>(limit - length) << 2)
+    clear(row + (<usize>length << 2), row + (<usize>limit << 2))
   }
-  block(out, outStride, scores, stride, panels, <usize>keys << 5, limit, count, width, false, 0, spare)
+  block(out, outStride, scores, stride, 4, panels, <usize>keys << 5, limit, count, width, false, 0, spare)
   for (let r = 0; r < count; r++) rowScale(out + <usize>r * outStride, f32.load(shares + (<usize>r << 2)), width)
 }
 
@@ -143,7 +149,7 @@ export function attention(
         const rows = min(QUERIES, queries - i)
         const limit = seen(i + rows - 1, queries, keys, causal)
         const from = <usize>i * rowBytes
-        block(strip, stripBytes, q + from, rowBytes, keyPanels, headBytes << 3, width, rows, limit, false, 0, spare)
+        block(strip, stripBytes, q + from, rowBytes, 4, keyPanels, headBytes << 3, width, rows, limit, false, 0, spare)
         for (let r = 0; r < rows; r += ROWS) {
           const count = min(ROWS, rows - r)
           values(
@@ -174,19 +180,17 @@ function scoreGradient(d: usize, p: usize, centre: f32, scale: f32, length: i32)
   }
 }
 
-/** Rows [j, j + count) of dx for one head = weights (queries, keys), transposed, times packed rows. */
+/** Rows [j, j + count) of dx for one head = weights (queries, keys), read along columns, times packed rows. */
 // @ts-ignore: decorator
 @inline
 function pullKeys(
   dx: usize, stride: usize, weights: usize, weightBytes: usize, panels: usize, queries: i32, first: i32, j: i32,
-  count: i32, width: i32, resume: bool, scratch: usize, spare: usize,
+  count: i32, width: i32, resume: bool, spare: usize,
 ): void {
-  const depth = queries - first
   const from = weights + <usize>first * weightBytes + (<usize>j << 2)
-  transpose(scratch, depth, from, <i32>(weightBytes >> 2), depth, count)
   block(
-    dx + <usize>j * stride, stride, scratch, <usize>depth << 2, panels + (<usize>first << 5), <usize>queries << 5,
-    depth, count, width, resume, 0, spare,
+    dx + <usize>j * stride, stride, from, 4, weightBytes, panels + (<usize>first << 5), <usize>queries << 5,
+    queries - first, count, width, resume, 0, spare,
   )
 }
 
@@ -203,7 +207,7 @@ export function attentionPullback(
   const headBytes = <usize>width << 2
   const rowBytes = headBytes * <usize>heads
   const keyBytes = headBytes * <usize>keyValueHeads
-  const weightBytes = padded(keys) << 2
+  const weightBytes = weightStride(keys)
   const spare = scratch
   const keyColumns = scratch + SPARE
   const valueColumns = keyColumns + panelBytes(width, keys)
@@ -212,7 +216,6 @@ export function attentionPullback(
   const queryRows = outRows + panelBytes(queries, width)
   const p = queryRows + panelBytes(queries, width)
   const d = p + <usize>queries * weightBytes
-  const turned = d + <usize>queries * weightBytes
   for (let pair = start; pair < end; pair++) {
     const b = pair / keyValueHeads
     const shared = pair % keyValueHeads
@@ -232,8 +235,8 @@ export function attentionPullback(
         const pRows = p + <usize>i * weightBytes
         const dRows = d + <usize>i * weightBytes
         const panel = headBytes << 3
-        block(pRows, weightBytes, query + from, rowBytes, keyColumns, panel, width, rows, limit, false, 0, spare)
-        block(dRows, weightBytes, dOut + from, rowBytes, valueColumns, panel, width, rows, limit, false, 0, spare)
+        block(pRows, weightBytes, query + from, rowBytes, 4, keyColumns, panel, width, rows, limit, false, 0, spare)
+        block(dRows, weightBytes, dOut + from, rowBytes, 4, valueColumns, panel, width, rows, limit, false, 0, spare)
         for (let r = 0; r < rows; r++) {
           const length = seen(i + r, queries, keys, causal)
           const row = from + <usize>r * rowBytes
@@ -241,12 +244,13 @@ export function attentionPullback(
           const dRow = dRows + <usize>r * weightBytes
           weightsOf(pRow, scale, f32.load(lse + (<usize>(i + r) << 2)), length)
           scoreGradient(dRow, pRow, rowDot(dOut + row, out + row, width), scale, length)
-          const rest = weightBytes - (<usize>length << 2)
-          memory.fill(pRow + (<usize>length << 2), 0, rest)
-          memory.fill(dRow + (<usize>length << 2), 0, rest)
+          // As far as a block of queries or of keys looks past what this query sees.
+          const end = min(weightBytes, <usize>(length + max(QUERIES, KEYS)) << 2)
+          clear(pRow + (<usize>length << 2), pRow + end)
+          clear(dRow + (<usize>length << 2), dRow + end)
         }
         block(
-          dQuery + from, rowBytes, dRows, weightBytes, keyRows, <usize>keys << 5, limit, rows, width, false, 0, spare,
+          dQuery + from, rowBytes, dRows, weightBytes, 4, keyRows, <usize>keys << 5, limit, rows, width, false, 0, spare,
         )
       }
       const resume = h > shared * group
@@ -256,8 +260,8 @@ export function attentionPullback(
         const first = causal ? min(queries, max(0, j - (keys - queries))) : 0
         const dK = dKey + keyAt
         const dV = dValue + keyAt
-        pullKeys(dV, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, turned, spare)
-        pullKeys(dK, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, turned, spare)
+        pullKeys(dV, keyBytes, p, weightBytes, outRows, queries, first, j, count, width, resume, spare)
+        pullKeys(dK, keyBytes, d, weightBytes, queryRows, queries, first, j, count, width, resume, spare)
       }
     }
     for (let j = keys; j < capacity; j++) {

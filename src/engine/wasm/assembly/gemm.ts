@@ -69,7 +69,7 @@ export function gemm(
           stride = <usize>depth << 2
         }
         block(
-          outColumn + <usize>row * outStride, outStride, xBlock, stride, panels, <usize>depth << 5,
+          outColumn + <usize>row * outStride, outStride, xBlock, stride, 4, panels, <usize>depth << 5,
           depth, height, width, k > 0, biasNow, spare,
         )
       }
@@ -78,9 +78,9 @@ export function gemm(
   }
 }
 
-/** out (rows, columns) from row-major x and packed panels. Strides in bytes. */
+/** out (rows, columns) from x, its rows xStride and inner elements xStep apart, and packed panels. Strides in bytes. */
 export function block(
-  out: usize, outStride: usize, x: usize, xStride: usize, panels: usize, panelStride: usize,
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panels: usize, panelStride: usize,
   inner: i32, rows: i32, columns: i32, resume: bool, bias: usize, spare: usize,
 ): void {
   for (let j = 0; j < columns; j += PANEL) {
@@ -89,7 +89,7 @@ export function block(
     let to = out + (<usize>j << 2)
     let from = x
     for (let i = 0; i < rows; i += ROWS) {
-      tile(to, outStride, from, xStride, panels, inner, min(ROWS, rows - i), width, resume, biasNow, spare)
+      tile(to, outStride, from, xStride, xStep, panels, inner, min(ROWS, rows - i), width, resume, biasNow, spare)
       to += outStride * ROWS
       from += xStride * ROWS
     }

@@ -16,9 +16,10 @@ export const ROWS: i32 = 5
 /** Bytes of a whole tile, where the edges are computed. */
 export const SPARE: usize = 192
 
-/** Strides in bytes. Reads `rows` rows of x, writes five of `out`. */
+/** Strides in bytes: xStep along `inner`. Reads `rows` rows of x, writes five of `out`. */
 function whole(
-  out: usize, outStride: usize, x: usize, xStride: usize, panel: usize, inner: i32, rows: i32, resume: bool,
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
+  inner: i32, rows: i32, resume: bool,
 ): void {
   // Missing rows repeat the last one.
   const last = <usize>(rows - 1)
@@ -68,11 +69,11 @@ function whole(
     a4 = madd(s4, p, a4)
     b4 = madd(s4, q, b4)
     panel += 32
-    x0 += 4
-    x1 += 4
-    x2 += 4
-    x3 += 4
-    x4 += 4
+    x0 += xStep
+    x1 += xStep
+    x2 += xStep
+    x3 += xStep
+    x4 += xStep
   }
   v128.store(out, a0)
   v128.store(out, b0, 16)
@@ -88,16 +89,16 @@ function whole(
 
 /** `spare` is the address of SPARE bytes. `bias` (8 numbers at most, 0 for none) is added after the sum. */
 export function tile(
-  out: usize, outStride: usize, x: usize, xStride: usize, panel: usize,
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
   inner: i32, rows: i32, columns: i32, resume: bool, bias: usize, spare: usize,
 ): void {
   if (rows == ROWS && columns == PANEL) {
-    whole(out, outStride, x, xStride, panel, inner, rows, resume)
+    whole(out, outStride, x, xStride, xStep, panel, inner, rows, resume)
     if (bias != 0) addBias(out, outStride, bias, rows)
     return
   }
   if (resume) copyPart(spare, 32, out, outStride, rows, columns)
-  whole(spare, 32, x, xStride, panel, inner, rows, resume)
+  whole(spare, 32, x, xStride, xStep, panel, inner, rows, resume)
   if (bias != 0) addBias(spare, 32, bias, rows)
   copyPart(out, outStride, spare, 32, rows, columns)
 }
