@@ -50,7 +50,7 @@ export const counting = (model: LanguageModel): { readonly model: LanguageModel;
   }
 }
 
-/** The same engine with a GPU's manners: every read is a promise, kept for a macrotask. `delayed` answers it late. */
+/** The same engine with a GPU's manners: every read is a promise, answered a macrotask later. */
 export const readingLate = (engine: Engine): Engine => {
   const read = engine.read.bind(engine)
   engine.read = (storage, size) => {

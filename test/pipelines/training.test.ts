@@ -351,6 +351,43 @@ test('a loss or a parameter that is not finite ends the run with a NumericError 
   t.end()
 })
 
+test('S14 wrong ids, a text too short, a throw in the gradient stream: error, once, and all is freed', async t => {
+  const wrong = text(120).map((id, i) => (i === 60 ? VOCABULARY : id))
+  const cases: readonly (readonly [string, object, Partial<TrainingRun>, RegExp])[] = [
+    ['an unknown id', { steps: 50 }, { training: wrong }, /InputError: .*vocabulary.*12/],
+    ['an unknown id held out', { evaluateEvery: 2 }, { validation: wrong }, /InputError: .*vocabulary.*12/],
+    [
+      'a text too short',
+      {},
+      { training: text(8) },
+      /InputError: text: expected more than 8 tokens, one block, found 8/,
+    ],
+    [
+      'a throw in the gradient stream',
+      { accumulate: 3 },
+      {
+        through: map((gradient, i) => {
+          if (i === 4) throw new Error('the user broke')
+          return gradient
+        }),
+      },
+      /Error: the user broke/,
+    ],
+  ]
+  for (const [name, open] of [
+    ['at once', wasmEngine],
+    ['late', () => readingLate(wasmEngine())],
+  ] as const)
+    for (const [what, own, more, message] of cases) {
+      const engine = open()
+      const { ends, errors } = await whole(trainingRun(runOf(engine, own, more)))
+      t.ok(same(ends, ['error']) && message.test(String(errors[0])), `reads ${name}, ${what}: ${errors[0]}`)
+      await settle()
+      t.equal(live(engine), 0, `reads ${name}, ${what}: S15 nothing is left`)
+    }
+  t.end()
+})
+
 test('S10, S15 unsubscribing at any read, of a loss, in a validation or a snapshot, stops compute and frees all', async t => {
   for (const [name, open] of [
     ['at once', wasmEngine],
