@@ -40,3 +40,26 @@ test('README samples compile and run', t => {
   }
   t.end()
 })
+
+test('README numbers are those of bench/results.json', t => {
+  const results: readonly Result[] = JSON.parse(readFileSync(join(root, 'bench', 'results.json'), 'utf8'))
+  const section = readme.slice(readme.indexOf('## Numbers'), readme.indexOf('## Contents'))
+  const rows = [...section.matchAll(/^\| `([\w-]+)` \|(.*)\|$/gm)].map(([, name = '', cells = '']) => ({
+    name,
+    cells: cells.split('|').map(cell => cell.trim()),
+  }))
+  t.ok(rows.length >= 5, `${rows.length} rows`)
+  for (const { name, cells } of rows) {
+    const result = results.find(row => row.name === name)
+    const [value = '', , ratio = ''] = cells
+    t.equal(Number(value.split(' ')[0]), Number(result?.value.toPrecision(3)), `${name}: ${value}`)
+    t.equal(Number(ratio), Number(result?.ratio?.toFixed(2)), `${name}: ratio ${ratio}`)
+  }
+  t.end()
+})
+
+interface Result {
+  readonly name: string
+  readonly value: number
+  readonly ratio: number | null
+}
