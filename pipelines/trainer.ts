@@ -1,14 +1,14 @@
 import type { Logits } from '../operators/hidden.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
 import { applyUpdate, type Optimizer } from '../operators/optimizer/index.ts'
-import { context, type Named } from '../src/context.ts'
+import { context, type Named, type Tap } from '../src/context.ts'
 import { full } from '../src/kernel/fill.ts'
 import { compose, type Operator } from '../src/operator.ts'
 import { fold, type Key } from '../src/random.ts'
 import { scope } from '../src/tensor/scope.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
-import type { Trainer } from '../streams/index.ts'
+import type { Taps, Trainer } from '../streams/index.ts'
 import type { Batch } from './textBatches.ts'
 
 export interface TrainerState<O> {
@@ -37,10 +37,11 @@ export const gradientOf = (
   parameters: Named,
   { index, inputs, targets }: Batch,
   key: Key,
+  tap: Tap | null = null,
 ): Gradient =>
   scope(() => {
     const { value, pullback } = compose(model, crossEntropy(targets))(
-      context(parameters, { train: true, key: fold(key, index) }),
+      context(parameters, { train: true, key: fold(key, index), tap }),
       inputs,
     )
     const [gradient] = pullback(full(value.engine, [], 1))
@@ -49,16 +50,17 @@ export const gradientOf = (
 
 /**
  * Training in two halves, for `closed`: the gradient of a batch, and the update it makes. `start` gives the first state, fresh or from a checkpoint;
- * the state it gives is consumed. `key` seeds dropout.
+ * the state it gives is consumed. `key` seeds dropout; `taps` shows activations and attention while training.
  */
 export const trainer = <O>(
   model: Operator<Tokens, Logits>,
   optimizer: Optimizer<O>,
   start: () => TrainerState<O>,
   key: Key,
+  taps?: Pick<Taps, 'tap'>,
 ): Trainer<TrainerState<O>, Batch, Gradient, Trained<O>> => ({
   init: start,
-  gradient: ({ parameters }, batch) => gradientOf(model, parameters, batch, key),
+  gradient: ({ parameters }, batch) => gradientOf(model, parameters, batch, key, taps?.tap),
   update: ({ parameters, optimizer: memory, step }, { loss, gradient }) => {
     const [update, next] = optimizer.step(memory, { gradient, parameters })
     const state = { parameters: applyUpdate(parameters, update), optimizer: next, step: step + 1 }

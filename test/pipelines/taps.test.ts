@@ -2,9 +2,14 @@
 import test from 'tape'
 import { trainCharacterTokenizer } from '../../operators/token/character.ts'
 import { generate } from '../../pipelines/generate.ts'
+import { everyLogits } from '../../pipelines/languageModel.ts'
+import { randomWindows } from '../../pipelines/textBatches.ts'
+import { gradientOf } from '../../pipelines/trainer.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
-import { readNow } from '../../src/tensor/tensor.ts'
+import { key } from '../../src/random.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import { readNow, type Tensor } from '../../src/tensor/tensor.ts'
 import { taps } from '../../streams/index.ts'
 import { models, parametersFor } from './models.ts'
 import { all, generationOptions, idsOf, live } from './support.ts'
@@ -94,5 +99,27 @@ test('taps may be watched from the middle of a generation', async t => {
     })
   })
   t.deepEqual([...new Set(seen)], [3, 4, 5], 'the passes after the third token are shown')
+  t.end()
+})
+
+test('taps while training: the weights are shown, the gradient keeps its bits', t => {
+  const engine = wasmEngine()
+  const model = models.gpt
+  if (model === undefined) return t.end('no gpt')
+  const parameters = parametersFor(model, engine)
+  const batch = randomWindows(
+    Int32Array.from({ length: 40 }, (_, i) => i % 11),
+    { batch: 2, block: 5 },
+    key(1),
+  )(0)
+  const shapes: (readonly number[])[] = []
+  const gradients = [null, (_: string, weights: Tensor) => shapes.push(weights.shape)].map(tap =>
+    scope(() => {
+      const { gradient } = gradientOf(everyLogits(model), parameters, batch, key(2), tap)
+      return Object.values(gradient).flatMap(x => Array.from(readNow(x)))
+    }),
+  )
+  t.deepEqual(shapes, Array(LAYERS).fill([2, HEADS, 5, 5]), 'weights of each layer, (batch, heads, queries, keys)')
+  t.deepEqual(gradients[1], gradients[0], 'the same gradient, watched or not')
   t.end()
 })
