@@ -8,7 +8,7 @@
  * then older checkpoints removed. What `latest` names is therefore always whole; everything else may be debris.
  * One process writes to a folder at a time.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -19,7 +19,16 @@ import { parseJson } from '../src/codec/json.ts'
 import { InputError } from '../src/errors.ts'
 import type { HostTensors } from '../src/format/hostTensor.ts'
 import { safetensorsPieces } from '../src/format/safetensors.ts'
-import { createFolder, jsonPieces, onPath, type Pieces, readBytes, replaceFile, textPieces } from './files.ts'
+import {
+  createFolder,
+  ensureFolder,
+  jsonPieces,
+  onPath,
+  type Pieces,
+  readBytes,
+  replaceFile,
+  textPieces,
+} from './files.ts'
 import { readTensors } from './folder.ts'
 import { WEIGHTS } from './modelFiles.ts'
 
@@ -77,7 +86,7 @@ export const writeCheckpoint = <S>(
   { keep = 2, files = new Map<string, Pieces>() }: CheckpointOptions = {},
 ): string => {
   const folder = resolve(out)
-  onPath(out, () => mkdirSync(folder, { recursive: true }))
+  ensureFolder(folder)
   const name = freeName(folder, checkpoint.step)
   const path = join(folder, name)
   const contents = new Map<string, Pieces>([

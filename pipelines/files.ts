@@ -12,6 +12,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -95,6 +96,17 @@ export const syncFolder = (path: string): void => {
   }
 }
 
+/** Makes a folder, with those above it, where there is none. One level at a time: Node's own `recursive` never returns where a system refuses to. */
+export const ensureFolder = (path: string): void => {
+  if (existsSync(path)) {
+    if (!onPath(path, () => statSync(path)).isDirectory())
+      throw new InputError(`${path}: expected a folder, found a file`)
+    return
+  }
+  ensureFolder(dirname(path))
+  onPath(path, () => mkdirSync(path))
+}
+
 /** Replaces one file as a whole: at every moment its path holds the old or the new contents. */
 export const replaceFile = (path: string, pieces: Pieces): void => {
   const partial = join(dirname(path), `.${basename(path)}.partial`)
@@ -108,10 +120,8 @@ export const createFolder = (path: string, files: ReadonlyMap<string, Pieces>): 
   const parent = dirname(path)
   const partial = join(parent, `.${basename(path)}.partial`)
   if (existsSync(path)) throw new InputError(`${path}: expected no such folder yet, found one`)
-  onPath(path, () => {
-    rmSync(partial, { recursive: true, force: true })
-    mkdirSync(partial, { recursive: true })
-  })
+  onPath(path, () => rmSync(partial, { recursive: true, force: true }))
+  ensureFolder(partial)
   for (const [name, pieces] of files) writeDurably(join(partial, name), pieces)
   syncFolder(partial)
   onPath(path, () => renameSync(partial, path))

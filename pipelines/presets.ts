@@ -54,9 +54,25 @@ export const presetConfig = (preset: Preset, vocabulary: number, dropout: number
     'model',
   )
 
-/** A preset's training options under the user's own. */
+/** A preset's training options under the user's own. What the user did not give yields to what was: fewer steps shorten the warm-up. */
 export const presetTraining = (
   preset: Preset,
   own: Readonly<Record<string, unknown>>,
   where: Parameters<typeof decodeOrThrow>[2],
-): TrainingOptions => decodeOrThrow(TrainingOptions, { ...preset.training, ...own }, where)
+): TrainingOptions => {
+  const usual = decodeOrThrow(TrainingOptions, preset.training, where)
+  const { warmup = null, minimumLearningRate = null } = own
+  const asked = decodeOrThrow(
+    TrainingOptions,
+    { ...usual, ...own, warmup: warmup ?? 0, minimumLearningRate: minimumLearningRate ?? 0 },
+    where,
+  )
+  return {
+    ...asked,
+    warmup: warmup === null ? Math.min(usual.warmup, asked.steps) : asked.warmup,
+    minimumLearningRate:
+      minimumLearningRate === null
+        ? Math.min(usual.minimumLearningRate, asked.learningRate)
+        : asked.minimumLearningRate,
+  }
+}

@@ -1,6 +1,6 @@
 /** A training run in a folder: a new one, or where its last checkpoint left it. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { oneOf } from '../src/codec/fields.ts'
@@ -11,6 +11,7 @@ import type { TrainingOptions } from '../src/codec/training.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
 import { latestCheckpoint, readLatest } from './checkpoint.ts'
+import { ensureFolder, onPath } from './files.ts'
 import { readConfig } from './folder.ts'
 import { CONFIG } from './modelFiles.ts'
 import { type PresetName, presetConfig, presets, presetTraining, type TokenizerChoice } from './presets.ts'
@@ -54,7 +55,7 @@ export interface TrainingFolder {
 
 export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
 
-/** Prepares a run. A folder that holds another run or a model already is an InputError. */
+/** Prepares a run and its folder. One that holds another run or a model already, or cannot be written, is an InputError now, not after the first steps. */
 export const trainingFolder = async (given: TrainingFolderOptions): Promise<TrainingFolder> => {
   const { out, resume } = given
   const checkpoint = latestCheckpoint(out)
@@ -63,7 +64,10 @@ export const trainingFolder = async (given: TrainingFolderOptions): Promise<Trai
     throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
   }
   if (existsSync(join(out, CONFIG))) throw new InputError(`${out}: holds a model already; choose another folder`)
-  return begun(given)
+  const folder = begun(given)
+  ensureFolder(resolve(out))
+  onPath(out, () => accessSync(out, constants.W_OK))
+  return folder
 }
 
 const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: TrainingFolderOptions): TrainingFolder => {

@@ -7,6 +7,7 @@ import { convertLlama2c } from '../convertLlama2c.ts'
 import { convertPrecision, precisions } from '../convertPrecision.ts'
 import { type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
+import { modelPath } from './modelPath.ts'
 
 const ConvertFlags = t.type({ out: nonEmptyText })
 const PrecisionFlags = t.type({ out: nonEmptyText, to: oneOf(...precisions) })
@@ -37,13 +38,13 @@ const addPrecision = (convert: Command, io: Io): void => {
   const command = convert
     .command('precision')
     .description('The same model with its weights stored in another precision.')
-    .argument('<folder>', 'a Hugging Face folder')
+    .argument('<folder>', 'a Hugging Face folder, or one that `train` writes')
     .requiredOption('--to <type>', precisions.join(', '))
     .requiredOption('--out <folder>', 'where the model goes')
   withCommonFlags(command).action((folder: string, flags: Flags) => {
     const say = printerOf(flags, io)
     const { out, to } = decodeOrThrow(PrecisionFlags, flags, flagName)
-    const bytes = convertPrecision(folder, to, out)
+    const bytes = convertPrecision(modelPath(folder), to, out)
     say.result({ out, precision: to, bytes }, `${out}: ${to}, ${(bytes / 1e6).toFixed(1)} MB of weights\n`)
   })
 }

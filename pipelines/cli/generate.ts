@@ -41,9 +41,11 @@ const run = async (prompt: string, flags: Flags, io: Io): Promise<void> => {
   if (io.stderr.isTTY && io.stdout.isTTY) io.stderr.write(prompt)
   const began = performance.now()
   let count = 0
+  let position = 0
   try {
     await consume(generated$, io, generated => {
       count++
+      position = generated.position
       say.result(generated, generated.text)
     })
   } finally {
@@ -51,6 +53,8 @@ const run = async (prompt: string, flags: Flags, io: Io): Promise<void> => {
       const seconds = (performance.now() - began) / 1000
       say.text('\n')
       say.note(`${grouped(count)} tokens, ${(count / seconds).toFixed(1)} tokens/s`)
+      if (count < options.tokens && position === opened.model.positions)
+        say.note(`stopped at the model's context of ${grouped(position)} positions`)
     }
   }
 }

@@ -27,16 +27,21 @@ export class Interrupted extends Error {
 const isBrokenPipe = (error: Error): boolean => 'code' in error && error.code === 'EPIPE'
 
 /**
- * This process: SIGINT and SIGTERM interrupt with exit code 130, a closed stdout ends quietly with 0. Signals are caught only while
+ * This process: SIGINT and SIGTERM interrupt with exit code 130, a closed stdout ends quietly with 0, one that cannot be written with 2. Signals are caught only while
  * somebody waits for interrupts: work that gives no turn to the event loop is ended by the system, at once too.
  */
 export const processIo = (): Io => {
   const closed$ = new ReplaySubject<Interrupted>(1)
   const onError = (error: Error): void => {
-    if (!isBrokenPipe(error)) throw error
-    closed$.next(new Interrupted('closed output', 0))
+    const exitCode = isBrokenPipe(error) ? 0 : 2
+    closed$.next(new Interrupted('closed output', exitCode))
+    // A command that has written everything does not wait for interrupts.
+    if (exitCode !== 0) process.exitCode = exitCode
   }
-  process.stdout.on('error', onError)
+  process.stdout.on('error', error => {
+    if (!isBrokenPipe(error)) process.stderr.write(`fluxion: stdout: ${error.message}\n`)
+    onError(error)
+  })
   process.stderr.on('error', onError)
   const signal$ = merge(fromEvent(process, 'SIGINT'), fromEvent(process, 'SIGTERM'))
   const interrupt$ = merge(closed$, signal$.pipe(map(() => new Interrupted('signal', 130))))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
+import { OutOfMemoryError } from '../../src/engine/wasm/memory.ts'
 import { InputError, NumericError, ShapeError } from '../../src/errors.ts'
 import { addConvert } from './convert.ts'
 import { addEvaluate } from './evaluate.ts'
@@ -20,6 +21,9 @@ const version = (): string => {
   const path = join(packageFolder(), 'package.json')
   return decodeOrThrow(t.type({ version: t.string }), JSON.parse(readFileSync(path, 'utf8')), path).version
 }
+
+/** Errors that a user can act on. */
+const actionable: readonly (new (message: string) => Error)[] = [InputError, ShapeError, NumericError, OutOfMemoryError]
 
 /** commander's message as one line of ours. */
 const oneLine = (message: string): string =>
@@ -53,7 +57,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_INPUT
-    if (error instanceof InputError || error instanceof ShapeError || error instanceof NumericError) {
+    if (error instanceof Error && actionable.some(kind => error instanceof kind)) {
       io.stderr.write(oneLine(error.message))
       return BAD_INPUT
     }

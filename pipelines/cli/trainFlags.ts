@@ -1,7 +1,7 @@
 /** The flags of `fluxion train`: their help texts and how they are decoded. */
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
-import { boolean, nonEmptyText, nullable, oneOf, positiveInteger, withDefault } from '../../src/codec/fields.ts'
+import { boolean, integerIn, nonEmptyText, nullable, positiveInteger, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { trainingFields } from '../../src/codec/training.ts'
 import { PresetNameCodec } from '../trainingFolder.ts'
@@ -38,10 +38,19 @@ export const trainingHelp = {
 
 const size = nullable(fromText(positiveInteger))
 
+/** Bytes and the end of text are tokens of every byte-level BPE. */
+const bpeSize = fromText(integerIn('"characters" or an integer from 257 to 2097152', n => n >= 257 && n <= 2 ** 21))
+const vocabularyChoice = new t.Type<number | 'characters', unknown, unknown>(
+  bpeSize.name,
+  (value): value is number | 'characters' => value === 'characters' || bpeSize.is(value),
+  (input, context) => (input === 'characters' ? t.success(input) : bpeSize.validate(input, context)),
+  t.identity,
+)
+
 const TrainFlags = t.type({
   out: nonEmptyText,
   preset: nullable(PresetNameCodec),
-  vocabulary: nullable(t.union([oneOf('characters'), fromText(positiveInteger)], '"characters" or a positive integer')),
+  vocabulary: nullable(vocabularyChoice),
   layers: size,
   heads: size,
   width: size,

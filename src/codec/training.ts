@@ -47,6 +47,9 @@ export const trainingFields = {
   seed: withDefault(fromText(seed), 1337),
 }
 
+/** Ids of a batch are one array. */
+const MOST_TOKENS = 2 ** 28
+
 export const TrainingOptions = withRules(t.exact(t.type(trainingFields), 'training options'), [
   {
     field: 'minimumLearningRate',
@@ -59,6 +62,12 @@ export const TrainingOptions = withRules(t.exact(t.type(trainingFields), 'traini
     holds: ({ warmup, steps }) => warmup <= steps,
     expected: ({ steps }) => `at most the number of steps ${steps}`,
     found: ({ warmup }) => warmup,
+  },
+  {
+    field: 'batch',
+    holds: ({ batch, block }) => batch * block <= MOST_TOKENS,
+    expected: ({ block }) => `at most ${Math.floor(MOST_TOKENS / block)} sequences of ${block} tokens`,
+    found: ({ batch }) => batch,
   },
 ])
 export type TrainingOptions = t.TypeOf<typeof TrainingOptions>

@@ -1,4 +1,3 @@
-import { InputError } from '../errors.ts'
 import type { Engine } from './engine.ts'
 import { referenceEngine } from './reference/engine.ts'
 import { wasmEngine } from './wasm/engine.ts'
@@ -31,11 +30,4 @@ export const openEngine = async (name: EngineName): Promise<Opened> => {
         reason: 'no GPU was asked for, and WebAssembly SIMD is the fastest engine on a CPU',
       }
   }
-}
-
-export const engineName = (text: string): EngineName => {
-  const name = engineNames.find(known => known === text)
-  if (name === undefined)
-    throw new InputError(`--engine: expected one of ${engineNames.join(', ')}, found ${JSON.stringify(text)}`)
-  return name
 }

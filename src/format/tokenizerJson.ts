@@ -68,26 +68,32 @@ const stage: t.Type<readonly Step[], unknown, unknown> = new t.Type<readonly Ste
   list => list,
 )
 
-const model = t.type({
-  // Files of before 2021 have no type: their models are BPE.
-  type: withDefault(text, 'BPE'),
-  vocab: t.unknown,
-  merges: t.unknown,
-  unk_token: nullable(text),
-  continuing_subword_prefix: nullable(text),
-  end_of_word_suffix: nullable(text),
-  byte_fallback: withDefault(boolean, false),
-  ignore_merges: withDefault(boolean, false),
-})
+const model = t.type(
+  {
+    // Files of before 2021 have no type: their models are BPE.
+    type: withDefault(text, 'BPE'),
+    vocab: t.unknown,
+    merges: t.unknown,
+    unk_token: nullable(text),
+    continuing_subword_prefix: nullable(text),
+    end_of_word_suffix: nullable(text),
+    byte_fallback: withDefault(boolean, false),
+    ignore_merges: withDefault(boolean, false),
+  },
+  "a tokenizer's model",
+)
 
-const tokenizerJson = t.type({
-  added_tokens: withDefault(t.readonlyArray(addedToken), []),
-  normalizer: stage,
-  pre_tokenizer: stage,
-  post_processor: stage,
-  decoder: stage,
-  model,
-})
+const tokenizerJson = t.type(
+  {
+    added_tokens: withDefault(t.readonlyArray(addedToken), []),
+    normalizer: stage,
+    pre_tokenizer: stage,
+    post_processor: stage,
+    decoder: stage,
+    model,
+  },
+  'a tokenizer',
+)
 
 export type TokenizerJson = t.TypeOf<typeof tokenizerJson>
 

@@ -1,9 +1,10 @@
-import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import { NEVER } from 'rxjs'
 import test from 'tape'
 import { run } from '../../../pipelines/cli/run.ts'
-import { fluxion, inTemporaryFolder, sampleText, spawnFluxion } from './harness.ts'
+import { fluxion, inTemporaryFolder, MAIN, sampleText, spawnFluxion } from './harness.ts'
 
 /** A small text and a model trained on it. */
 const setting = <T>(use: (path: (name: string) => string) => Promise<T>): Promise<T> =>
@@ -48,6 +49,22 @@ test('bad input: one line that says what and where, exit code 2', async t =>
       ['long prompt', ['generate', 'a'.repeat(40), '--model', path('model')], "model's context of 32"],
       ['long block', ['train', path('text.txt'), '--out', path('a'), '--block', '65'], '--block: expected at most'],
       ['wrong --top-p', ['generate', '--top-p', '2'], '--top-p: expected a number in (0, 1], found 2'],
+      [
+        'wrong --out',
+        ['train', path('text.txt'), '--out', path('text.txt')],
+        'text.txt: expected a folder, found a file',
+      ],
+      [
+        'folder below a file',
+        ['train', path('text.txt'), '--out', path('text.txt/a'), '--preset', 'tiny'],
+        'text.txt: expected a folder, found a file',
+      ],
+      ['huge batch', ['train', path('text.txt'), '--out', path('a'), '--batch', '1e12'], '--batch: expected at most'],
+      [
+        'tiny vocabulary',
+        ['train', path('text.txt'), '--out', path('a'), '--vocabulary', '256'],
+        '--vocabulary: expected "characters" or an integer from 257 to 2097152, found 256',
+      ],
       ['two models', ['train', path('text.txt'), '--out', path('model')], 'holds a training run already'],
       ['empty text', ['evaluate', path('model'), path('empty.txt')], 'empty.txt: expected text'],
       ['no tokenizer', ['tokenize', path('text.txt'), '--tokenizer', path('none')], path('none')],
@@ -99,6 +116,32 @@ test('every flag of a number names itself in its error', async t => {
           if (code !== 2 || !said) t.fail(`${command} --${name} ${JSON.stringify(value)}: ${code} ${stderr}`)
         }
     t.pass('all of them')
+  })
+})
+
+test('what was not given yields to what was: few steps shorten the warm-up, a low rate lowers its minimum', async t =>
+  setting(async path => {
+    const train = ['train', path('text.txt'), '--preset', 'tiny', '--json', '--steps', '3']
+    const { code, stdout } = await fluxion([...train, '--out', path('a'), '--learning-rate', '1e-5'])
+    t.equal(code, 0)
+    t.ok(stdout.trim().split('\n').length === 3, 'three steps')
+    const told = await fluxion([...train, '--out', path('b'), '--warmup', '10'])
+    t.equal(told.code, 2, 'negative control: a warm-up that was asked for is held to the steps')
+  }))
+
+test('stdout that cannot be written: one line, exit code 2', async t => {
+  if (!existsSync('/dev/full')) return t.comment('no /dev/full here')
+  await setting(async path => {
+    const end = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', MAIN, 'generate', '--model', path('model'), '--tokens', '20'],
+      {
+        stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'],
+        encoding: 'utf8',
+      },
+    )
+    t.equal(end.status, 2)
+    t.ok(/^fluxion: stdout: ENOSPC[^\n]*$/m.test(end.stderr) && !end.stderr.includes('    at '), end.stderr.trim())
   })
 })
 

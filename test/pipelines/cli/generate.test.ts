@@ -26,6 +26,15 @@ test('generate: the same seed prints the same text, another seed another', async
     t.ok(/^engine wasm .*\n20 tokens, [\d.]+ tokens\/s\n$/.test(first.stderr), 'engine and speed on stderr')
   }))
 
+test('generate: says when the context ends a text before its tokens do', async t =>
+  inTemporaryFolder(async path => {
+    const model = await trained(path)
+    const notes = async (tokens: string) =>
+      (await fluxion(['generate', 'the ', '--model', model, '--tokens', tokens])).stderr
+    t.ok(/\n29 tokens, .*\nstopped at the model's context of 32 positions\n$/.test(await notes('100')), 'cut short')
+    t.notOk((await notes('29')).includes('stopped'), 'negative control: as many as asked for')
+  }))
+
 test('generate --json: a token a line, the texts joined are the text', async t =>
   inTemporaryFolder(async path => {
     const model = await trained(path)

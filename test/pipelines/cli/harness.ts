@@ -56,7 +56,7 @@ export const fluxion = async (
 
 export const jsonLines = (text: string): readonly unknown[] => linesOf(text).map((line): unknown => JSON.parse(line))
 
-const MAIN = fileURLToPath(new URL('../../../pipelines/cli/main.ts', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../../pipelines/cli/main.ts', import.meta.url))
 
 export interface Spawned {
   readonly process: ChildProcess

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import test from 'tape'
 import { latestCheckpoint, readLatest } from '../../../pipelines/checkpoint.ts'
 import { readFolder } from '../../../pipelines/folder.ts'
@@ -70,6 +70,26 @@ test('train: a folder that opens as a model, with the dropout it was trained wit
     t.ok(shaped.model_type === 'gpt2' && shaped.n_layer === 1 && shaped.n_embd === 16 && shaped.n_positions === 48)
     const words = await openTokenizer(path('words'))
     t.equal(words.decode(words.encode(text)), text, 'T1: byte-level BPE through the folder')
+  }))
+
+test('every command opens the folder of a run that has not ended: its latest checkpoint', async t =>
+  inTemporaryFolder(async path => {
+    writeFileSync(path('text.txt'), sampleText(2000))
+    const train = ['train', path('text.txt'), '--out', path('run'), '--preset', 'tiny', '--steps', '30', '--json']
+    const { code } = await fluxion([...train, '--checkpoint-every', '5'], { interruptAfter: 8 })
+    t.equal(code, 130)
+    t.notOk(existsSync(path('run/config.json')), 'no model yet')
+    const commands = [
+      ['generate', '--model', path('run'), '--tokens', '2'],
+      ['evaluate', path('run'), path('text.txt')],
+      ['tokenize', path('text.txt'), '--tokenizer', path('run')],
+      ['inspect', path('run')],
+      ['convert', 'precision', path('run'), '--to', 'F16', '--out', path('half')],
+    ]
+    for (const command of commands) {
+      const { code, stderr } = await fluxion(command)
+      t.equal(code, 0, `${command[0]} ${stderr}`)
+    }
   }))
 
 test('train --resume: contradictions are refused, more steps are not, and nothing is overwritten', async t =>
