@@ -1,21 +1,29 @@
 import fc from 'fast-check'
 import test from 'tape'
-import { attended, joinStates, noKeys, stateOfKeys } from '../../operators/attention/attentionState.ts'
+import { relu } from '../../operators/activation.ts'
+import {
+  type AttentionState,
+  attended,
+  joinStates,
+  noKeys,
+  stateOfKeys,
+} from '../../operators/attention/attentionState.ts'
 import { paddingMask, slidingWindowMask } from '../../operators/attention/masks.ts'
 import {
   type AttentionOptions,
   scaledDotProductAttention,
 } from '../../operators/attention/scaledDotProductAttention.ts'
 import { groupedQuerySelfAttention, selfAttention } from '../../operators/attention/selfAttention.ts'
+import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
 import { softmax } from '../../operators/softmax.ts'
 import { context } from '../../src/context.ts'
 import { initialize } from '../../src/initialize.ts'
 import { attentionSizes } from '../../src/kernel/attention.ts'
 import { attentionWeights } from '../../src/kernel/attentionWeights.ts'
-import { matmul } from '../../src/kernel/matmul.ts'
 import { key } from '../../src/random.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
 import { within } from '../laws/check.ts'
 import { finiteDifference, pullbackTwice } from '../laws/operator.ts'
 import { breaks, holds } from '../property.ts'
@@ -78,6 +86,18 @@ test('A1, A2 softmax', t => {
     fc.property(row, x => x.every((a, i) => x.every((b, j) => a < b || (value(x)[i] ?? 0) >= (value(x)[j] ?? 1)))),
   )
   t.ok(value([1e4, -1e4, 0]).every(Number.isFinite), 'A1 no NaN for inputs of 1e4')
+  holds(
+    t,
+    'A1 logsumexp lies between the maximum and the maximum + log n',
+    fc.property(row, x =>
+      scope(() => {
+        const logits = tensor<readonly ['batch', 'time', 'vocabulary']>(engine, [1, 1, x.length], x)
+        const found = sum(numbers(crossEntropy(tokens([0]))(none, logits).value)) + (x[0] ?? 0)
+        const most = Math.max(...x)
+        return found >= most - 1e-12 && found <= most + Math.log(x.length) + 1e-12
+      }),
+    ),
+  )
   t.ok(close(value([2, 4, 4]), [0.06338, 0.46831, 0.46831], 1e-5), 'worked example: softmax([2, 4, 4])')
   holds(
     t,
@@ -107,7 +127,21 @@ test('A1, A2 softmax', t => {
       )
     }),
   )
+  breaks(
+    t,
+    'A2 the pullback of relu does not sum to 0',
+    fc.property(row, seeds, (x, seed) =>
+      scope(() => {
+        const [, dx] = relu(none, tensor(engine, [x.length], x)).pullback(random([x.length], seed))
+        return Math.abs(sum(numbers(dx))) < 1e-12
+      }),
+    ),
+  )
   t.ok(same(value([-Infinity, -Infinity]), [0, 0]), 'A4 a row of -infinity gives zeros')
+  t.ok(
+    value([-3e38, -3e38]).every(p => p === 0.5),
+    'A4 negative control: the lowest finite number leaks',
+  )
   t.end()
 })
 
@@ -193,6 +227,39 @@ test('A3, A4 masks', t => {
   t.end()
 })
 
+test('L2 padding', t => {
+  const pads = fc.tuple(problem, fc.integer({ min: 1, max: 3 }), fc.double({ min: -50, max: 50, noNaN: true }))
+  /** Keys and values with pads on one side, hidden by a mask or not. */
+  const padded = (side: 'left' | 'right', hidden: boolean) =>
+    fc.property(pads, ([[q, k, v], count, junk]) => {
+      const more = Array.from({ length: count }, () => [junk, -junk, junk, 1])
+      const beside = (m: Matrix) => (side === 'left' ? [...more, ...m] : [...m, ...more])
+      const start = side === 'left' ? count : 0
+      const span = hidden ? { start, end: start + k.length } : { start: 0, end: k.length + count }
+      const mask = paddingMask(engine, [span], k.length + count)
+      return close(attend(q, beside(k), beside(v), { ...single, mask }), attend(q, k, v))
+    })
+  holds(t, 'L2 pads on the left, hidden by a mask, change nothing', padded('left', true))
+  holds(t, 'L2 nor do pads on the right', padded('right', true))
+  breaks(t, 'L2 pads that no mask hides', padded('left', false))
+  holds(
+    t,
+    'L2 under rotary positions left pads may count as positions: only differences of positions matter',
+    fc.property(seeds, fc.integer({ min: 1, max: 5 }), (seed, count) =>
+      scope(() => {
+        const options = { width: 8, heads: 2, keyValueHeads: 2, headWidth: 4, causal: true, bias: false, theta: 100 }
+        const op = groupedQuerySelfAttention(options)
+        const x = random<readonly ['batch', 'time', 'width']>([1, 3, 8], seed)
+        const parameters = initialize(op, x, engine, key(seed))
+        const after = context(parameters, { offset: count })
+        return close(numbers(op(after, x).value), numbers(op(context(parameters), x).value))
+      }),
+    ),
+    { numRuns: 20 },
+  )
+  t.end()
+})
+
 test('A5-A8 attention', t => {
   holds(
     t,
@@ -205,6 +272,38 @@ test('A5-A8 attention', t => {
         }),
       ),
     ),
+  )
+  holds(
+    t,
+    'A5 attention is linear in the values',
+    fc.property(problem, seeds, ([q, k, v], seed) => {
+      const other = rows(numbers(random([v.length, 4], seed)), 4)
+      const mixed = v.map((r, i) => r.map((x, j) => 2 * x - 3 * (other[i]?.[j] ?? 0)))
+      const [one, two] = [attend(q, k, v), attend(q, k, other)]
+      return close(
+        attend(q, k, mixed),
+        one.map((x, i) => 2 * x - 3 * (two[i] ?? 0)),
+      )
+    }),
+  )
+  breaks(
+    t,
+    'A5 it is not linear in the keys',
+    fc.property(problem, ([q, k, v]) =>
+      close(
+        attend(
+          q,
+          k.map(r => r.map(x => 2 * x)),
+          v,
+        ),
+        attend(q, k, v).map(x => 2 * x),
+      ),
+    ),
+  )
+  breaks(
+    t,
+    'A6 keys permuted without their values',
+    fc.property(problem, ([q, k, v]) => close(attend(q, [...k].reverse(), v), attend(q, k, v))),
   )
   holds(
     t,
@@ -231,7 +330,6 @@ test('A5-A8 attention', t => {
             v,
           ),
           attend(q, k, v),
-          1e-8,
         ),
     ),
   )
@@ -292,6 +390,68 @@ test('A9, A12 heads', t => {
     'A9 one head of 8 is not two of 4',
     fc.property(problemOf, ([q, k, v]) => close(attend(q, k, v, { heads: 2, causal: false }), attend(q, k, v))),
   )
+  /** Self-attention of two heads, and what each of them sends through its rows of W^O; `order` places the heads in the weights. */
+  const throughHeads = (seed: number, order: readonly [number, number] = [0, 1]) =>
+    scope(() => {
+      const x = random<readonly ['batch', 'time', 'width']>([1, 3, 8], seed)
+      const [w, o] = [rows(numbers(random([8, 24], seed + 1)), 24), rows(numbers(random([8, 8], seed + 2)), 8)]
+      const joint = w.map(r =>
+        [0, 8, 16].flatMap(at => order.flatMap(head => r.slice(at + 4 * head, at + 4 * head + 4))),
+      )
+      const out = order.flatMap(head => o.slice(4 * head, 4 * head + 4))
+      const weights = {
+        'c_attn.weight': tensor(engine, [8, 24], joint.flat()),
+        'c_proj.weight': tensor(engine, [8, 8], out.flat()),
+      }
+      const op = selfAttention({ width: 8, heads: 2, causal: true, bias: false })
+      const times = (a: Matrix, b: Matrix): Matrix =>
+        a.map(r => (b[0] ?? []).map((_, j) => sum(r.map((y, i) => y * (b[i]?.[j] ?? 0)))))
+      const heads = [0, 1].map(head => {
+        const [query = [], keys = [], values = []] = [0, 8, 16].map(at =>
+          times(rows(numbers(x), 8), columns(w, at + 4 * head, 4)),
+        )
+        const weighted = rows(attend(query, keys, values, { ...single, causal: true }), 4)
+        return times(weighted, o.slice(4 * head, 4 * head + 4)).flat()
+      })
+      return { whole: numbers(op(context(weights), x).value), heads }
+    })
+  holds(
+    t,
+    'A9 multi-head attention is the sum of its heads through their rows of W^O, and heads may change places',
+    fc.property(seeds, seed => {
+      const { whole, heads } = throughHeads(seed)
+      const sums = whole.map((_, i) => sum(heads.map(head => head[i] ?? 0)))
+      return close(whole, sums) && close(throughHeads(seed, [1, 0]).whole, whole)
+    }),
+    { numRuns: 20 },
+  )
+  breaks(
+    t,
+    'A9 one of the heads is not all, nor is one of them twice',
+    fc.property(seeds, seed => {
+      const { whole, heads } = throughHeads(seed)
+      return close(whole, heads[0] ?? []) || close(throughHeads(seed, [1, 1]).whole, whole)
+    }),
+    { numRuns: 5 },
+  )
+  holds(
+    t,
+    'A12 as many key-value heads as heads is multi-head attention; one is multi-query attention',
+    fc.property(problemOf, ([q, k, v]) => {
+      const one = [columns(k, 0, 4), columns(v, 0, 4)] as const
+      const twice = (m: Matrix) => m.map(r => [...r, ...r])
+      return (
+        same(
+          attend(q, k, v, { heads: 2, keyValueHeads: 2, causal: true }),
+          attend(q, k, v, { heads: 2, causal: true }),
+        ) &&
+        close(
+          attend(q, ...one, { heads: 2, keyValueHeads: 1, causal: true }),
+          attend(q, twice(one[0]), twice(one[1]), { heads: 2, causal: true }),
+        )
+      )
+    }),
+  )
   const grouped = fc.tuple(matrix(3, 8), matrix(3, 4), matrix(3, 4))
   const repeated = (m: Matrix) => m.map(r => [0, 0, 1, 1].flatMap(h => r.slice(2 * h, 2 * h + 2)))
   const tiled = (m: Matrix) => m.map(r => [0, 1, 0, 1].flatMap(h => r.slice(2 * h, 2 * h + 2)))
@@ -322,16 +482,24 @@ test('A10 scores of unit-variance queries and keys have variance 1 after scaling
   const d = 64
   const count = 400
   scope(() => {
-    const product = matmul<readonly [], 'q', 'd', readonly [], 'k'>(
-      random<readonly ['q', 'd']>([count, d], 1),
-      random<readonly ['d', 'k']>([d, count], 2),
+    const query = random<readonly ['batch', 'time', 'query']>([1, count, d], 1)
+    const keys = random<readonly ['batch', 'time', 'key']>([1, count, d], 2)
+    const { scale } = attentionSizes(query, keys, keys, single)
+    const products = rows(numbers(query), d).flatMap(q =>
+      rows(numbers(keys), d).map(k => sum(q.map((x, i) => x * (k[i] ?? 0)))),
     )
-    const scores = numbers(product).map(x => x / Math.sqrt(d))
+    const scores = products.map(x => x * scale)
     const variance = sum(scores.map(x => x * x)) / scores.length
     t.ok(Math.abs(variance - 1) < 0.02, `A10 variance ${variance.toFixed(4)} of ${scores.length} scores`)
     t.ok(variance * d > 50, 'negative control: unscaled, the variance is d')
   })
-  t.ok(close([10 / Math.SQRT2, 32 / Math.SQRT2], [7.0711, 22.6274], 1e-4), 'worked example: 10 and 32 scaled by √2')
+  const scores = scope(() =>
+    [10, 32].flatMap(s => {
+      const [q, k] = [tensor(engine, [1, 2], [1, 0]), tensor(engine, [1, 2], [s, 0])]
+      return numbers(stateOfKeys(q, k, k).highest)
+    }),
+  )
+  t.ok(close(scores, [7.0711, 22.6274], 1e-5), 'worked example: scores 10 and 32 of keys 2 wide, scaled by √2')
   t.end()
 })
 
@@ -356,15 +524,49 @@ test('A13 attention states are a commutative monoid', t => {
       return close(value(q, parts), attend(q, k, v)) && close(value(q, [...parts].reverse()), attend(q, k, v))
     }),
   )
+  /** The numbers of a state that was put together from three sets of keys. */
+  const joined = (parts: Matrix, put: (a: AttentionState, b: AttentionState, c: AttentionState) => AttentionState) =>
+    scope(() => {
+      const query = tensor(engine, [2, 4], [1, -1, 0.5, 2, 0, 1, 1, -2])
+      const [a, b, c] = parts.map(part => {
+        const keys = tensor(engine, [part.length / 4, 4], part)
+        return stateOfKeys(query, keys, keys)
+      })
+      if (a === undefined || b === undefined || c === undefined) return []
+      const { highest, total, weighted } = put(a, b, c)
+      return [highest, total, weighted].flatMap(numbers)
+    })
+  const three = fc.tuple(matrix(2, 4), matrix(1, 4), matrix(3, 4)).map(parts => parts.map(part => part.flat()))
+  holds(
+    t,
+    'A13 joining is associative and commutative, with no keys as its unit',
+    fc.property(three, parts => {
+      const left = joined(parts, (a, b, c) => joinStates(joinStates(a, b), c))
+      return (
+        close(
+          left,
+          joined(parts, (a, b, c) => joinStates(a, joinStates(b, c))),
+        ) &&
+        close(
+          left,
+          joined(parts, (a, b, c) => joinStates(c, joinStates(b, a))),
+        ) &&
+        same(
+          joined(parts, a => a),
+          joined(parts, a => joinStates(noKeys(a.total, 2, 4), a)),
+        )
+      )
+    }),
+  )
   breaks(
     t,
-    'A13 adding attention outputs is no such fold',
-    fc.property(square, ([q, k, v]) =>
-      close(
-        attend(q, [...k, ...k.map(r => r.map(x => x + 1))], [...v, ...v.map(r => r.map(x => x - 1))]),
-        attend(q, k, v),
-      ),
-    ),
+    'A13 the mean of two attentions is not the attention over both',
+    fc.property(square, ([q, k, v]) => {
+      const more = k.map(r => r.map(x => 2 * x + 1))
+      const [first, second] = [attend(q, k, v), attend(q, more, v)]
+      const mean = first.map((x, i) => (x + (second[i] ?? 0)) / 2)
+      return close(attend(q, [...k, ...more], [...v, ...v]), mean)
+    }),
   )
   t.ok(
     value([[1, 2, 3, 4]], []).every(x => x === 0),
@@ -418,6 +620,14 @@ test('worked example: self-attention of three inputs', t => {
       ],
     ],
     'queries, keys, values',
+  )
+  const scores = keys.map(k => sum(k.map((x, i) => x * (query[0]?.[i] ?? 0))))
+  t.deepEqual(scores, [2, 4, 4], 'scores of input 1')
+  const rounded = [0, 0.5, 0.5]
+  t.deepEqual(
+    [0, 1, 2].map(j => sum(rounded.map((w, i) => w * (values[i]?.[j] ?? 0)))),
+    [2, 7, 1.5],
+    'with the rounded weights',
   )
   t.ok(
     close(attend(query, keys, values, { ...single, scale: 1 }).slice(0, 3), [1.9366, 6.6831, 1.5951], 1e-4),
