@@ -124,7 +124,7 @@ test('D5 adjoint pairs: ⟨A x, y⟩ = ⟨x, A* y⟩, rtol 1e-12', t => {
     )
   breaks(
     t,
-    'a sum whose adjoint is a mean',
+    'a sum whose adjoint is twice too large',
     fc.property(sizes, ([a, b, c, seed]) => {
       const map = pairs['sum, broadcast']?.(a, b, c, seed)
       if (map === undefined) return false

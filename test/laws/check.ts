@@ -6,8 +6,3 @@ import type { Discrepancy } from './operator.ts'
 export const within = (t: Test, name: string, { ratio, at }: Discrepancy): void => {
   t.ok(ratio <= 1, ratio <= 1 ? name : `${name}: ${ratio.toPrecision(3)} times the tolerance at ${at}`)
 }
-
-/** Asserts that a law is broken: its negative control. */
-export const beyond = (t: Test, name: string, { ratio }: Discrepancy): void => {
-  t.ok(ratio > 1, `negative control: ${name} (${ratio.toPrecision(3)} times the tolerance)`)
-}

@@ -88,6 +88,15 @@ for (const [name, model] of Object.entries(models)) {
         ),
         RUNS,
       )
+      breaks(
+        t,
+        'L1 fails where rows of a batch read each other',
+        fc.property(ids(2, 2), ids(2, 2), (row, other) =>
+          // One sequence of both rows: what follows the first sees it.
+          agree(full(model, parameters, other), full(model, parameters, [...row, ...other]).slice(2 * VOCABULARY)),
+        ),
+        RUNS,
+      )
       holds(
         t,
         'L3 cached steps = full forward; L4 any chunks = one',
@@ -138,6 +147,18 @@ for (const [name, model] of Object.entries(models)) {
         }),
         RUNS,
       )
+      breaks(
+        t,
+        'L5 fails for a rollback one position short',
+        fc.property(ids(1), ids(1), (prompt, other) => {
+          const { state } = stepped(model, parameters, [prompt, other])
+          const back = stepped(model, parameters, [other], truncate(state, prompt.length + 1))
+          const again = full(model, parameters, [...prompt, ...other]).slice(prompt.length * VOCABULARY)
+          release(back.state)
+          return agree(back.logits, again)
+        }),
+        RUNS,
+      )
       holds(
         t,
         'L6 teacher forcing = autoregression',
@@ -154,6 +175,17 @@ for (const [name, model] of Object.entries(models)) {
           }
           release(state)
           return agree(full(model, parameters, sequence), closed)
+        }),
+        RUNS,
+      )
+      breaks(
+        t,
+        'L6 fails where other tokens are replayed',
+        fc.property(ids(2), sequence => {
+          const { logits, state } = stepped(model, parameters, [sequence])
+          release(state)
+          const [first = 0, ...rest] = sequence
+          return agree(full(model, parameters, [(first + 1) % VOCABULARY, ...rest]), logits)
         }),
         RUNS,
       )
@@ -195,6 +227,19 @@ for (const [name, model] of Object.entries(models)) {
           Number(readNow(compose(m, crossEntropy(targets))(context(parameters), inputs).value)[0]),
         )
         return close([logProbability(sequence)], [-loss * targets.ids.length], 1e-9)
+      }),
+      RUNS,
+    )
+    t.notOk(
+      close([logProbability([1, 2, 3])], [logProbability([3, 2, 1])], 1e-9),
+      'L7 negative control: the order of the tokens counts',
+    )
+    breaks(
+      t,
+      'A8 what comes before a position does change it',
+      fc.property(ids(2), ([first = 0, ...rest]) => {
+        const after = (id: number) => full(model, parameters, [id, ...rest]).slice(VOCABULARY)
+        return same(after(first), after((first + 1) % VOCABULARY))
       }),
       RUNS,
     )

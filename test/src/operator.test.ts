@@ -5,6 +5,7 @@ import { type Context, context } from '../../src/context.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { UsedAfterFreeError } from '../../src/errors.ts'
 import { multiply, add as plus, scale } from '../../src/kernel/binary.ts'
+import { broadcastTo, sum } from '../../src/kernel/reduce.ts'
 import { concat as join, split } from '../../src/kernel/slice.ts'
 import {
   add,
@@ -266,11 +267,9 @@ const parameterOf = (c: Context, path: string): Tensor => {
 }
 
 test('D9 gradients are a homomorphism from examples: grad(X ++ Y) = grad(X) + grad(Y)', t => {
-  holds(
-    t,
-    'micro-batches add up',
+  /** The gradient of two batches joined, against the sum of theirs. */
+  const addsUp = (op: Endo) =>
     law((c, x) => {
-      const op = sequence(weightNames('a'), softmaxOperator, weightNames('b'), weightNames('a'))
       const y = scale(x, -2)
       const d = randomCotangent(join([x, y], 0), key(11))
       const [dx, dy] = split(d, 0, [3, 3])
@@ -281,8 +280,20 @@ test('D9 gradients are a homomorphism from examples: grad(X ++ Y) = grad(X) + gr
         const sum = parts[path]
         return sum !== undefined && near(gradient, sum)
       })
-    }),
-  )
+    })
+  const rowByRow = sequence(weightNames('a'), softmaxOperator, weightNames('b'), weightNames('a'))
+  holds(t, 'micro-batches add up', addsUp(rowByRow))
+  /** Every example is multiplied by the sum over its batch. */
+  const acrossBatch: Endo = (_, x) => {
+    const total = broadcastTo(sum(x, 0), x.shape)
+    return {
+      value: multiply(x, total),
+      state: {},
+      saved: [x, total],
+      pullback: d => [{}, plus(multiply(d, total), broadcastTo(sum(multiply(d, x), 0), x.shape))],
+    }
+  }
+  breaks(t, 'an operator that mixes its batch', addsUp(sequence(weightNames('a'), acrossBatch, weightNames('b'))))
   t.end()
 })
 

@@ -37,13 +37,18 @@ test('characters: ids are in the order of code points, then come the special tok
   holds(
     t,
     `T9 ${T9.name}`,
-    fc.property(anyText, s =>
-      T9.holds(
-        x => trainCharacterTokenizer([`<end>${s}x`], { end: '<end>' }).encode(x),
-        new Map([['<end>', -1]]),
-        `<end>${s}`,
-      ),
-    ),
+    fc.property(anyText, s => {
+      const { encode, specialTokens } = trainCharacterTokenizer([`<end>${s}x`], { end: '<end>' })
+      return T9.holds(encode, specialTokens, `<end>${s}`)
+    }),
+  )
+  breaks(
+    t,
+    'T9 allowed',
+    fc.property(anyText, s => {
+      const { encode, specialTokens } = trainCharacterTokenizer([`<end>${s}x`], { end: '<end>' })
+      return T9.holds(x => encode(x, { allowedSpecial: 'all' }), specialTokens, `<end>${s}`)
+    }),
   )
   t.end()
 })
