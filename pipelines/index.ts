@@ -4,6 +4,7 @@ export { type DecoderOptions, type DecoderState, decoder, fork, truncate } from 
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { gpt, gptBlock } from './gpt.ts'
+export { type InspectedTensor, type Inspection, inspect } from './inspect.ts'
 export { everyLogits, type LanguageModel, nextLogits } from './languageModel.ts'
 export { llama, llamaBlock } from './llama.ts'
 export { modelOf } from './model.ts'

@@ -1,5 +1,10 @@
 /** Pipelines, with those that read and write files: for Node. */
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
+export { convertLlama2c } from './convertLlama2c.ts'
+export { convertPrecision, type Precision } from './convertPrecision.ts'
 export { type ModelContents, openModel, readFolder, writeFolder } from './folder.ts'
 export * from './index.ts'
+export { readText } from './readText.ts'
 export { openTokenizer, saveTokenizer } from './tokenizerFiles.ts'
+export { trainInFolder } from './trainInFolder.ts'
+export { type ModelShape, type TrainingFolder, type TrainingFolderOptions, trainingFolder } from './trainingFolder.ts'

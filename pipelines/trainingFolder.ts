@@ -31,18 +31,35 @@ export interface ModelShape {
 }
 
 export interface TrainingFolderOptions {
+  /** Where checkpoints and the model go. */
   readonly out: string
+  /** All of the text; its end is held out for validation. */
   readonly text: string
   readonly engine: Engine
-  /** null: the run's own when it goes on, else `nanogpt-cpu`. */
-  readonly preset: PresetName | null
+  /** The run's own when it goes on, else `nanogpt-cpu`, unless given. */
+  readonly preset?: PresetName | null
   /** Instead of the preset's tokenizer: characters, or byte-level BPE of so many tokens. */
-  readonly vocabulary: number | 'characters' | null
+  readonly vocabulary?: number | 'characters' | null
+  readonly shape?: Partial<ModelShape>
+  /** Training options by name (`TrainingOptions`), undecoded; errors name their flags. */
+  readonly own?: Readonly<Record<string, unknown>>
+  /** Go on from the last checkpoint, where there is one; false unless given. */
+  readonly resume?: boolean
+}
+
+const presetShape: ModelShape = { layers: null, heads: null, width: null, context: null }
+
+const completed = ({
+  preset = null,
+  vocabulary = null,
+  shape = {},
+  own = {},
+  resume = false,
+  ...rest
+}: TrainingFolderOptions): Given => ({ ...rest, preset, vocabulary, shape: { ...presetShape, ...shape }, own, resume })
+
+interface Given extends Required<TrainingFolderOptions> {
   readonly shape: ModelShape
-  /** Training options that were given, undecoded; errors name their flags. */
-  readonly own: Readonly<Record<string, unknown>>
-  /** Go on from the last checkpoint, where there is one. */
-  readonly resume: boolean
 }
 
 /** Everything that `trainInFolder` runs. */
@@ -56,7 +73,8 @@ export interface TrainingFolder {
 export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
 
 /** Prepares a run and its folder. One that holds another run or a model already, or cannot be written, is an InputError now, not after the first steps. */
-export const trainingFolder = async (given: TrainingFolderOptions): Promise<TrainingFolder> => {
+export const trainingFolder = async (options: TrainingFolderOptions): Promise<TrainingFolder> => {
+  const given = completed(options)
   const { out, resume } = given
   const checkpoint = latestCheckpoint(out)
   if (checkpoint !== null) {
@@ -70,7 +88,7 @@ export const trainingFolder = async (given: TrainingFolderOptions): Promise<Trai
   return folder
 }
 
-const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: TrainingFolderOptions): TrainingFolder => {
+const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: Given): TrainingFolder => {
   const preset = presets[name ?? 'nanogpt-cpu']
   const options = presetTraining(preset, own, flagName)
   const parts = splitText(text, options.validation)
@@ -83,7 +101,7 @@ const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: Trai
   return { out, tokenizer, identity, run: { engine, config, options, ...ids, from: null } }
 }
 
-const resumed = async (given: TrainingFolderOptions, checkpoint: string): Promise<TrainingFolder> => {
+const resumed = async (given: Given, checkpoint: string): Promise<TrainingFolder> => {
   const { out, text, engine } = given
   const config = readConfig(checkpoint)
   const latest = readLatest(out, RunRecord)
