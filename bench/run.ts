@@ -8,15 +8,10 @@ import { loadavg } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import v8 from 'node:v8'
 import { commit, machine } from './machine.ts'
 import { type Peer, startPeer } from './peer.ts'
 import { figure, record } from './results.ts'
 import { Absent, type Measured, type Result, type Row, reached, type Tools } from './row.ts'
-
-// Node 20 hides relaxed SIMD behind a flag that counts only before the first compilation; peers get it too.
-const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : []
-for (const flag of flags) v8.setFlagsFromString(flag)
 
 // Compiled, this file lies elsewhere; `run.mjs` lies in bench/.
 const bench = dirname(resolve(process.argv[1] ?? '.'))
@@ -94,7 +89,7 @@ const measure = async (row: Row): Promise<Measured> => {
     },
     python: (script, ...args) =>
       start(process.env.FLUXION_PYTHON ?? '/usr/bin/python3', ['-u', join(bench, 'peers', script), ...args]),
-    node: (script, ...args) => start(process.execPath, [...flags, join(bench, 'peers', script), ...args]),
+    node: (script, ...args) => start(process.execPath, [join(bench, 'peers', script), ...args]),
     say,
   }
   try {

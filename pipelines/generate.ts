@@ -67,7 +67,7 @@ interface HostState {
 /**
  * Autoregressive decoding as feedback: the cached decoder on the device; sampler, detokenizer and stop rules on the host. n tokens cost n forward
  * passes, the prompt's included (law S8), where the prompt fits one chunk. Cold, and a function of its arguments: the same seed gives the same stream
- * (law S13). An empty prompt, or one that leaves no room in the model's context, is an `InputError`.
+ * (law S13). An empty prompt, or one that does not fit the model's context, is an `InputError`.
  */
 export const generate = (
   source: GenerationModel,
@@ -80,8 +80,8 @@ export const generate = (
   decodeOrThrow(positiveInteger, prefillChunk, 'prefillChunk')
   const prompt = typeof from === 'string' ? promptIds(source, from) : from
   if (prompt.length === 0) throw new InputError('prompt: expected at least one token, found none')
-  if (prompt.length >= model.positions)
-    throw new InputError(`prompt: ${prompt.length} tokens leave no room in the model's context of ${model.positions}`)
+  if (prompt.length > model.positions)
+    throw new InputError(`prompt: ${prompt.length} tokens do not fit the model's context of ${model.positions}`)
   const most = Math.min(options.tokens, model.positions - prompt.length + 1)
   // Only the penalty looks back: without it no step copies the ids before.
   const window = options.repetitionPenalty === 1 ? 0 : prompt.length + most

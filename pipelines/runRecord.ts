@@ -4,7 +4,7 @@
  */
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
-import { text, where } from '../src/codec/fields.ts'
+import { nullable, text, where } from '../src/codec/fields.ts'
 import { flagName } from '../src/codec/flag.ts'
 import { TrainingOptions } from '../src/codec/training.ts'
 import { InputError } from '../src/errors.ts'
@@ -24,6 +24,8 @@ export const RunRecord = t.type(
     /** SHA-256 of the text, hexadecimal. */
     text,
     engine: text,
+    /** The mode the engine ran in, where the record says: another mode may round otherwise. */
+    backend: nullable(text),
     /** What the optimizer remembers besides tensors. */
     optimizer: where('a JSON value', isJson),
   },

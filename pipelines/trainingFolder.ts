@@ -68,6 +68,8 @@ export interface TrainingFolder {
   readonly run: TrainingRun
   readonly tokenizer: Tokenizer
   readonly identity: RunIdentity
+  /** Why a resumed run goes on, but not bit for bit (law L11); null where it does. */
+  readonly inexact: string | null
 }
 
 export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
@@ -97,8 +99,15 @@ const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: Give
   const base = presetConfig(shaped, tokenizer.vocabularySize, options.dropout)
   const config = { ...base, bos_token_id: beginId(tokenizer, parts.training), eos_token_id: tokenizer.endId }
   const ids = encode(tokenizer, text, options, config)
-  const identity = { preset: name ?? 'nanogpt-cpu', vocabulary, options, text: digest(text), engine: engine.name }
-  return { out, tokenizer, identity, run: { engine, config, options, ...ids, from: null } }
+  const identity = {
+    preset: name ?? 'nanogpt-cpu',
+    vocabulary,
+    options,
+    text: digest(text),
+    engine: engine.name,
+    backend: engine.backend,
+  }
+  return { out, tokenizer, identity, inexact: null, run: { engine, config, options, ...ids, from: null } }
 }
 
 const resumed = async (given: Given, checkpoint: string): Promise<TrainingFolder> => {
@@ -122,7 +131,12 @@ const resumed = async (given: Given, checkpoint: string): Promise<TrainingFolder
   const tokenizer = await openTokenizer(checkpoint)
   const from: Snapshot = { step, parameters: tensors, optimizer: { tensors: optimizer, plain: state.optimizer } }
   const run = { engine, config, options, ...encode(tokenizer, text, options, config), from }
-  return { out, tokenizer, identity: { ...state, options }, run }
+  const { backend } = engine
+  const inexact =
+    state.backend === null || state.backend === backend
+      ? null
+      : `the run began on ${state.backend} and goes on with ${backend}: not bit for bit as if never stopped`
+  return { out, tokenizer, identity: { ...state, options, backend }, inexact, run }
 }
 
 /** The fields of config.json that a shape sets. */

@@ -28,10 +28,9 @@ export { InputError, NumericError, ShapeError, UsedAfterFreeError } from './erro
 export { floats, type HostTensor, type HostTensors, hostTensor } from './format/hostTensor.ts'
 export { readSafetensors, writeSafetensors } from './format/safetensors.ts'
 export { initialize, initialValues, type ParameterSpec, parametersOf } from './initialize.ts'
-export * from './kernel/index.ts'
 export { chain, type Machine, pure } from './machine.ts'
 export {
-  add as addOperator,
+  add,
   type Cotangent,
   category,
   checkpoint,

@@ -151,6 +151,44 @@ export function sequence<A, B, C, D, E, F>(
   i: Operator<D, E>,
   j: Operator<E, F>,
 ): Operator<A, F>
+export function sequence<A, B, C, D, E, F, G>(
+  f1: Operator<A, B>,
+  f2: Operator<B, C>,
+  f3: Operator<C, D>,
+  f4: Operator<D, E>,
+  f5: Operator<E, F>,
+  f6: Operator<F, G>,
+): Operator<A, G>
+export function sequence<A, B, C, D, E, F, G, H>(
+  f1: Operator<A, B>,
+  f2: Operator<B, C>,
+  f3: Operator<C, D>,
+  f4: Operator<D, E>,
+  f5: Operator<E, F>,
+  f6: Operator<F, G>,
+  f7: Operator<G, H>,
+): Operator<A, H>
+export function sequence<A, B, C, D, E, F, G, H, I>(
+  f1: Operator<A, B>,
+  f2: Operator<B, C>,
+  f3: Operator<C, D>,
+  f4: Operator<D, E>,
+  f5: Operator<E, F>,
+  f6: Operator<F, G>,
+  f7: Operator<G, H>,
+  f8: Operator<H, I>,
+): Operator<A, I>
+export function sequence<A, B, C, D, E, F, G, H, I, J>(
+  f1: Operator<A, B>,
+  f2: Operator<B, C>,
+  f3: Operator<C, D>,
+  f4: Operator<D, E>,
+  f5: Operator<E, F>,
+  f6: Operator<F, G>,
+  f7: Operator<G, H>,
+  f8: Operator<H, I>,
+  f9: Operator<I, J>,
+): Operator<A, J>
 export function sequence(
   first: Operator<unknown, unknown>,
   ...rest: readonly Operator<unknown, unknown>[]

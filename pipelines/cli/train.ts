@@ -28,6 +28,7 @@ const run = async (files: readonly string[], flags: Flags, io: Io): Promise<void
   const first = from?.step ?? 0
   say.note(why)
   say.note(`${grouped(training.length)} tokens to train on, ${grouped(validation.length)} held out`)
+  if (folder.inexact !== null) say.note(folder.inexact)
   say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
 
   const tokens = options.batch * options.block * options.accumulate

@@ -21,7 +21,7 @@ export interface AttentionOptions {
 
 export interface Attended<A extends Axes> {
   readonly value: Tensor<A>
-  /** log Σ exp of each query's scores, (batch, heads, queries): what the pullback needs instead of the weights. */
+  /** log Σ exp of each query's scores, (batch, heads, queries): what a fused pullback needs instead of the weights. Empty from the derivation. */
   readonly logSumExp: Tensor
 }
 

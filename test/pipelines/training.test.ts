@@ -120,7 +120,15 @@ test('O10 the first loss is near log V, and one batch is learnt by heart', async
 
 /** Through a checkpoint on the disk and back. */
 const throughDisk = (out: string, { step, parameters, optimizer }: Snapshot, options: TrainingOptions): Snapshot => {
-  const state = { preset: 'test', vocabulary: null, options, text: '00', engine: 'any', optimizer: optimizer.plain }
+  const state = {
+    preset: 'test',
+    vocabulary: null,
+    options,
+    text: '00',
+    engine: 'any',
+    backend: null,
+    optimizer: optimizer.plain,
+  }
   writeCheckpoint(out, { step, tensors: parameters, optimizer: optimizer.tensors, state }, RunRecord)
   const latest = readLatest(out, RunRecord)
   if (latest === null) throw new Error('no checkpoint')
