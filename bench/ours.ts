@@ -28,27 +28,27 @@ import type { GptShape } from './weights.ts'
 /** The engine of all rows; single-threaded. */
 export const benchEngine = (): Engine => wasmEngine()
 
-const modelOf = ({ vocabulary, block, layers, heads, width }: GptShape): LanguageModel =>
-  gpt(
-    decodeOrThrow(
-      Gpt2Config,
-      {
-        vocab_size: vocabulary,
-        n_positions: block,
-        n_embd: width,
-        n_layer: layers,
-        n_head: heads,
-        bias: false,
-        activation_function: 'gelu',
-        embd_pdrop: 0,
-        resid_pdrop: 0,
-        attn_pdrop: 0,
-      },
-      'bench',
-    ),
+export const configOf = ({ vocabulary, block, layers, heads, width, bias = false }: GptShape): Gpt2Config =>
+  decodeOrThrow(
+    Gpt2Config,
+    {
+      vocab_size: vocabulary,
+      n_positions: block,
+      n_embd: width,
+      n_layer: layers,
+      n_head: heads,
+      bias,
+      activation_function: 'gelu',
+      embd_pdrop: 0,
+      resid_pdrop: 0,
+      attn_pdrop: 0,
+    },
+    'bench',
   )
 
-const optimizer = (rate: number) =>
+export const modelOf = (shape: GptShape): LanguageModel => gpt(configOf(shape))
+
+export const optimizer = (rate: number) =>
   chain(clipByGlobalNorm(1), adamW({ rate, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 }))
 
 export interface Steps {
