@@ -64,7 +64,8 @@ export interface GptTrainer {
   close(): void
 }
 
-const batchTokens = (rows: readonly number[][] = []): Tokens => tokens(rows.flat(), [rows.length, rows[0]?.length ?? 0])
+export const batchTokens = (rows: readonly (readonly number[])[] = []): Tokens =>
+  tokens(rows.flat(), [rows.length, rows[0]?.length ?? 0])
 
 /** One training run, stream and all, that advances by as many steps as it is asked for. */
 export const gptTrainer = (shape: GptShape, weights: HostTensors, rate: number): GptTrainer => {
@@ -116,6 +117,8 @@ export interface GptDecoder {
   readonly backend: string
   /** Feeds the prompt, then times `count` greedy steps. */
   decode(prompt: readonly number[], count: number): Promise<Decoded>
+  /** Milliseconds from subscribing to the first token after a prompt. */
+  prefill(prompt: readonly number[]): Promise<number>
   /** Logits after the last of these tokens, without a cache. */
   logits(ids: readonly number[]): ArrayLike<number>
   close(): void
@@ -147,6 +150,13 @@ export const gptDecoder = (shape: GptShape, weights: HostTensors): GptDecoder =>
         ),
       )
       return { ids: ids.slice(0, count), milliseconds: (times.at(-1) ?? 0) - (times[0] ?? 0) }
+    },
+    prefill: async prompt => {
+      const start = performance.now()
+      await lastValueFrom(
+        generate({ model, parameters, tokenizer }, Int32Array.from(prompt), { tokens: 1, greedy: true }),
+      )
+      return performance.now() - start
     },
     logits: ids => scope(() => readNow(nextLogits(model)(context(parameters), tokens(ids)).value)),
     close: () => {

@@ -153,3 +153,26 @@ def export(model, path):
         opset_version=14,
         dynamic_axes={name: {2: "time"} for name in inputs[2:] + outputs[1:]},
     )
+
+
+class FlatPrefill(nn.Module):
+    """A prompt's keys and values, and the logits of its last position."""
+
+    def __init__(self, gpt):
+        super().__init__()
+        self.gpt = gpt
+
+    def forward(self, ids):
+        gpt = self.gpt
+        x, kept = F.embedding(ids, gpt.tokens) + gpt.positions[: ids.shape[1]], []
+        for block in gpt.blocks:
+            x, kv = block(x)
+            kept.extend(kv)
+        return (F.linear(gpt.norm(x[:, -1:]), gpt.tokens), *kept)
+
+
+def export_prefill(model, path, length):
+    """A prompt of a fixed length, which lets a runtime plan for it."""
+    outputs = ["logits", *(f"next{i}" for i in range(2 * len(model.blocks)))]
+    ids = torch.zeros(1, length, dtype=torch.long)
+    torch.onnx.export(FlatPrefill(model), (ids,), path, input_names=["ids"], output_names=outputs, opset_version=14)

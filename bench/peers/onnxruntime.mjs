@@ -1,4 +1,4 @@
-// onnxruntime-node as a peer: cached greedy decoding of one exported step.
+// onnxruntime-node as a peer: cached greedy decoding of one exported step, or one pass over an exported prompt.
 import { answer, need } from './answer.mjs'
 
 const { Tensor, InferenceSession, env } = (await need('onnxruntime-node')).default
@@ -6,6 +6,7 @@ const { Tensor, InferenceSession, env } = (await need('onnxruntime-node')).defau
 let session
 let shape
 const load = async ({ file, layers, heads, headWidth, threads }) => {
+  await session?.release()
   session = await InferenceSession.create(file, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -54,4 +55,11 @@ const decode = async ({ prompt, count }) => {
   return { ids, milliseconds: performance.now() - start, logits: Array.from(outputs.logits.data) }
 }
 
-await answer(`onnxruntime-node ${env.versions.node ?? env.versions.common}`, { load, decode })
+const prefill = async ({ prompt }) => {
+  const ids = new Tensor('int64', BigInt64Array.from(prompt, BigInt), [1, prompt.length])
+  const start = performance.now()
+  const { logits } = await session.run({ ids })
+  return { milliseconds: performance.now() - start, logits: Array.from(logits.data) }
+}
+
+await answer(`onnxruntime-node ${env.versions.node ?? env.versions.common}`, { load, decode, prefill })

@@ -9,7 +9,7 @@ if "absent" in greeting:
     raise SystemExit
 
 import torch
-from gpt import GPT, export, optimizer_of, read_safetensors, train_step
+from gpt import GPT, export, export_prefill, optimizer_of, read_safetensors, train_step
 
 state = {}
 
@@ -53,4 +53,10 @@ def to_onnx(out):
     return {"out": out}
 
 
-serve(greeting, {"load": load, "train": train, "logits": logits, "decode": decode, "export": to_onnx})
+def prefill_to_onnx(out, length):
+    with torch.no_grad():
+        export_prefill(state["model"].eval(), out, length)
+    return {"out": out}
+
+
+serve(greeting, {"load": load, "train": train, "logits": logits, "decode": decode, "export": to_onnx, "exportPrefill": prefill_to_onnx})

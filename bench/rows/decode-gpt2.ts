@@ -1,0 +1,74 @@
+/**
+ * One token of cached greedy decoding of GPT-2's 124M shape, f32, random weights. Ours is `generate`, with sampler, detokenizer and stream; the peer runs
+ * the model and takes the greatest logit. Bound by reading the weights, so the note says how near the measured bandwidth it comes.
+ */
+import { gpt2BytesPerToken, gpt2Runtime, gpt2Weights } from '../gpt2.ts'
+import { alternate, checkEqual, median } from '../measure.ts'
+import { gptDecoder } from '../ours.ts'
+import { numberIn, numbersIn } from '../peer.ts'
+import { figure } from '../results.ts'
+import { roofline } from '../roofline.ts'
+import { lowerIsBetter, type Row } from '../row.ts'
+import { gpt2 } from '../weights.ts'
+
+const COUNT = 24
+const prompt = Array.from({ length: 16 }, (_, i) => (i * 7919) % gpt2.vocabulary)
+
+export const row: Row = {
+  name: 'decode-gpt2',
+  title: 'decoding a token, GPT-2 124M, f32',
+  unit: 'ms',
+  target: 'ratio >= 1',
+  peer: 'onnxruntime-node, best of one or two threads',
+  run: async tools => {
+    const weights = gpt2Weights()
+    const decoder = gptDecoder(gpt2, weights)
+    const runtime = await gpt2Runtime(tools, weights, { do: 'export' })
+    const { peer } = runtime
+    const theirs = () =>
+      typeof peer === 'string' ? Promise.reject(new Error(peer)) : peer.ask({ do: 'decode', prompt, count: COUNT })
+    try {
+      const own = await decoder.decode(prompt, COUNT)
+      await runtime.load(1)
+      let difference: number | null = null
+      if (typeof peer !== 'string') {
+        const first = await theirs()
+        checkEqual(`ids of ${peer.version}`, own.ids, numbersIn(first, 'ids'), 0)
+        const logits = decoder.logits([...prompt, ...own.ids])
+        difference = checkEqual(`logits of ${peer.version}`, logits, numbersIn(first, 'logits'), 1e-3)
+      }
+      const ours = async () => (await decoder.decode(prompt, COUNT)).milliseconds / COUNT
+      const measured: { readonly threads: number; readonly ours: number; readonly theirs: number }[] = []
+      if (typeof peer !== 'string')
+        for (const threads of [1, 2]) {
+          await runtime.load(threads)
+          const pairs = await alternate(tools.pairs, ours, async () => numberIn(await theirs(), 'milliseconds') / COUNT)
+          measured.push({ threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
+        }
+      const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
+      const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
+      const peerValue = best?.theirs ?? null
+      const { read } = roofline()
+      const rate = gpt2BytesPerToken(weights) / value / 1e6
+      return {
+        value,
+        peerValue,
+        ratio: lowerIsBetter(value, peerValue),
+        threads: 1,
+        runs: tools.pairs,
+        note: [
+          decoder.backend,
+          typeof peer === 'string' ? peer : peer.version,
+          ...measured.map(one => `its threads ${one.threads}: ${figure(one.theirs)} ms`),
+          `each run is ${COUNT} tokens after ${prompt.length}`,
+          `ours reads ${figure(rate)} GB/s, ${((100 * rate) / read).toFixed(0)} % of the ${figure(read)} GB/s that one thread reads`,
+          ...(difference === null ? [] : [`ids equal, logits within ${difference.toExponential(0)}`]),
+        ].join('; '),
+        details: { read, bytesPerToken: gpt2BytesPerToken(weights), readShare: rate / read },
+      }
+    } finally {
+      decoder.close()
+      runtime.remove()
+    }
+  },
+}

@@ -1,0 +1,72 @@
+/**
+ * A prompt of 512 tokens through GPT-2's 124M shape, f32, random weights, to its first token: keys and values of all positions, logits of the last. Ours is
+ * `generate`, from subscribing to the token.
+ */
+import { gpt2Runtime, gpt2Weights } from '../gpt2.ts'
+import { alternate, checkEqual, median } from '../measure.ts'
+import { gptDecoder } from '../ours.ts'
+import { numberIn, numbersIn } from '../peer.ts'
+import { prefillFlops } from '../predicted.ts'
+import { figure } from '../results.ts'
+import { roofline } from '../roofline.ts'
+import { lowerIsBetter, type Row } from '../row.ts'
+import { gpt2 } from '../weights.ts'
+
+const LENGTH = 512
+const prompt = Array.from({ length: LENGTH }, (_, i) => (i * 7919) % gpt2.vocabulary)
+
+export const row: Row = {
+  name: 'prefill-512',
+  title: 'prefill of 512 tokens, GPT-2 124M, f32',
+  unit: 'ms',
+  target: 'ratio >= 0.5',
+  peer: 'onnxruntime-node, best of one or two threads',
+  run: async tools => {
+    const weights = gpt2Weights()
+    const decoder = gptDecoder(gpt2, weights)
+    const runtime = await gpt2Runtime(tools, weights, { do: 'exportPrefill', length: LENGTH })
+    const { peer } = runtime
+    const theirs = () =>
+      typeof peer === 'string' ? Promise.reject(new Error(peer)) : peer.ask({ do: 'prefill', prompt })
+    try {
+      await runtime.load(1)
+      let difference: number | null = null
+      if (typeof peer !== 'string') {
+        const logits = numbersIn(await theirs(), 'logits')
+        difference = checkEqual(`logits of ${peer.version}`, decoder.logits(prompt), logits, 1e-3)
+      }
+      const ours = () => decoder.prefill(prompt)
+      const measured: { readonly threads: number; readonly ours: number; readonly theirs: number }[] = []
+      if (typeof peer !== 'string')
+        for (const threads of [1, 2]) {
+          await runtime.load(threads)
+          const pairs = await alternate(tools.pairs, ours, async () => numberIn(await theirs(), 'milliseconds'))
+          measured.push({ threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
+        }
+      const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
+      const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
+      const peerValue = best?.theirs ?? null
+      const { multiplyAdd, fused } = roofline()
+      const ceiling = Math.max(multiplyAdd, fused ?? 0)
+      const rate = prefillFlops(gpt2, LENGTH) / value / 1e6
+      return {
+        value,
+        peerValue,
+        ratio: lowerIsBetter(value, peerValue),
+        threads: 1,
+        runs: tools.pairs,
+        note: [
+          decoder.backend,
+          typeof peer === 'string' ? peer : peer.version,
+          ...measured.map(one => `its threads ${one.threads}: ${figure(one.theirs)} ms`),
+          `ours computes ${figure(rate)} GFLOP/s, ${((100 * rate) / ceiling).toFixed(0)} % of the ${figure(ceiling)} that one thread reaches in 128-bit SIMD`,
+          ...(difference === null ? [] : [`logits within ${difference.toExponential(0)}`]),
+        ].join('; '),
+        details: { ceiling, ceilingShare: rate / ceiling },
+      }
+    } finally {
+      decoder.close()
+      runtime.remove()
+    }
+  },
+}
