@@ -58,7 +58,7 @@ export const matmulRow = (n: number): Row => ({
       measured.push({ version: peer.version, ours: median(pairs.ours), theirs: median(pairs.theirs) })
     }
     const alone = measured.length === 0 ? median((await alternate(tools.pairs, ours, null)).ours) : 0
-    const { multiplyAdd, fused, read } = roofline()
+    const { multiplyAdd, fused, read } = await roofline()
     const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs >= b.theirs ? a : b))
     const value = best?.ours ?? alone
     const ceiling = Math.max(multiplyAdd, fused ?? 0)

@@ -125,7 +125,7 @@ export interface GptDecoder {
 }
 
 /** As many characters as the model has tokens; which ones does not matter. */
-const characters = (count: number): string =>
+export const characters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCodePoint(33 + i)).join('')
 
 /** Greedy text through `generate`: the cached decoder, sampler, detokenizer and stop rules, as a user gets it. */

@@ -48,7 +48,7 @@ export const row: Row = {
       const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
       const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
       const peerValue = best?.theirs ?? null
-      const { read } = roofline()
+      const { read } = await roofline()
       const rate = gpt2BytesPerToken(weights) / value / 1e6
       return {
         value,

@@ -46,7 +46,7 @@ export const row: Row = {
       const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
       const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
       const peerValue = best?.theirs ?? null
-      const { multiplyAdd, fused } = roofline()
+      const { multiplyAdd, fused } = await roofline()
       const ceiling = Math.max(multiplyAdd, fused ?? 0)
       const rate = prefillFlops(gpt2, LENGTH) / value / 1e6
       return {
