@@ -1,0 +1,58 @@
+/** What is alive after 10,000 decoding steps beside after 1,000, in one run of `generate`: 4 layers x 128, a context that holds them all. */
+import { lastValueFrom, tap } from 'rxjs'
+import { trainCharacterTokenizer } from '../../operators/token/character.ts'
+import { generate } from '../../pipelines/generate.ts'
+import { upload } from '../../pipelines/parameters.ts'
+import { aliveBytes, MEGABYTE } from '../memory.ts'
+import { benchEngine, characters, modelOf } from '../ours.ts'
+import { figure } from '../results.ts'
+import type { Row } from '../row.ts'
+import { type GptShape, gptWeights, nanogptCpu } from '../weights.ts'
+
+const STEPS = 10_000
+const EARLY = 1_000
+const prompt = Array.from({ length: 32 }, (_, i) => (i * 7) % nanogptCpu.vocabulary)
+const shape: GptShape = { ...nanogptCpu, block: STEPS + prompt.length }
+
+export const row: Row = {
+  name: 'memory-decode',
+  title: 'memory alive after 10,000 decoding steps, 4 layers x 128',
+  unit: 'MB',
+  target: 'ratio >= 0.99',
+  peer: 'the same run after 1,000',
+  run: async () => {
+    const engine = benchEngine()
+    const parameters = upload(gptWeights(shape, 0.1), engine)
+    const tokenizer = trainCharacterTokenizer([characters(shape.vocabulary)])
+    const alive: number[] = []
+    const resident: number[] = []
+    let count = 0
+    const end = await lastValueFrom(
+      generate({ model: modelOf(shape), parameters, tokenizer }, Int32Array.from(prompt), {
+        tokens: STEPS,
+        seed: 1,
+      }).pipe(
+        tap(() => {
+          count++
+          if (count % EARLY !== 0) return
+          alive.push(aliveBytes() / MEGABYTE)
+          resident.push(process.memoryUsage().rss / MEGABYTE)
+        }),
+      ),
+    )
+    for (const parameter of Object.values(parameters)) parameter.release()
+    const { allocated, freed } = engine.counter
+    const [early, late] = [alive[0], alive.at(-1)]
+    if (early === undefined || late === undefined || count !== STEPS)
+      throw new Error(`the run ended after ${count} tokens, at position ${end.position}`)
+    return {
+      value: late,
+      peerValue: early,
+      ratio: early / late,
+      threads: 1,
+      runs: 1,
+      note: `${engine.backend}; heap after a collection and everything outside it; grew by ${figure((late - early) * 1000)} kB in 9,000 steps; resident ${resident.map(figure).join(', ')} MB at each 1,000; ${allocated - freed} tensors left at the end`,
+      details: { alive, resident },
+    }
+  },
+}
