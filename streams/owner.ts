@@ -4,8 +4,8 @@ import type { Tensor } from '../src/tensor/tensor.ts'
 /** The tensors of one step's output, and the work done downstream while it is delivered. */
 export interface Lease {
   readonly region: Region
-  /** Tensors that the state holds too: should the state drop them first, they still live as long as the emission. */
-  readonly lent: Set<Tensor>
+  /** Tensors that the state holds too: should the state drop them first, they still live as long as the emission. Most steps have none. */
+  lent: Set<Tensor> | null
 }
 
 /**
@@ -103,27 +103,31 @@ export class Owner {
 
   /** Whether there are tensors at all: looking for them in plain values would cost more than the step. */
   #holds(): boolean {
-    return this.#state.owns.size > 0 || this.#leases.some(({ region }) => region.owns.size > 0)
+    if (this.#state.owns.size > 0) return true
+    for (const { region } of this.#leases) if (region.owns.size > 0) return true
+    return false
   }
 
   #open(): Lease {
-    const lease: Lease = { region: new Region(), lent: new Set() }
+    const lease: Lease = { region: new Region(), lent: null }
     this.#leases.push(lease)
     return lease
   }
 
-  #settle({ region, lent }: Lease, output: unknown, state: unknown, inputs: Owner): void {
+  #settle(lease: Lease, output: unknown, state: unknown, inputs: Owner): void {
+    const { region } = lease
     const kept = tensorsOf(state)
     const out = tensorsOf(output)
     region.release(kept, this.#state)
     for (const tensor of kept) {
       if (!this.#state.owns.has(tensor)) inputs.#reclaim(tensor, this.#state)
-      if (out.has(tensor)) lent.add(tensor)
+      if (out.has(tensor)) lend(lease, tensor)
     }
     for (const tensor of this.#state.owns) {
       if (kept.has(tensor)) continue
-      const holder = out.has(tensor) ? region : this.#leases.find(e => e.lent.has(tensor))?.region
-      if (holder && tensor.live) move(tensor, this.#state, holder)
+      // What a step consumed is dead and needs no other owner.
+      const holder = !tensor.live ? undefined : out.has(tensor) ? region : this.#borrower(tensor)
+      if (holder) move(tensor, this.#state, holder)
       else free(tensor, this.#state)
     }
     for (const tensor of region.owns) if (!out.has(tensor)) free(tensor, region)
@@ -131,11 +135,16 @@ export class Owner {
 
   /** A state took over a tensor that an emission owns. */
   #reclaim(tensor: Tensor, to: Region): void {
-    for (const { region, lent } of this.#leases)
-      if (region.owns.has(tensor)) {
-        move(tensor, region, to)
-        lent.add(tensor)
+    for (const lease of this.#leases)
+      if (lease.region.owns.has(tensor)) {
+        move(tensor, lease.region, to)
+        lend(lease, tensor)
       }
+  }
+
+  /** The oldest emission that holds a tensor of the state. */
+  #borrower(tensor: Tensor): Region | undefined {
+    return this.#leases.find(({ lent }) => lent?.has(tensor))?.region
   }
 
   #guard<T>(work: () => T): T {
@@ -146,6 +155,11 @@ export class Owner {
       if (--this.#busy === 0 && this.#closed) this.close()
     }
   }
+}
+
+const lend = (lease: Lease, tensor: Tensor): void => {
+  lease.lent ??= new Set()
+  lease.lent.add(tensor)
 }
 
 const move = (tensor: Tensor, from: Region, to: Region): void => {

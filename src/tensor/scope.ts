@@ -41,8 +41,7 @@ export const adopt = (tensor: Tensor): void => {
 export const tensorsOf = (value: unknown, into: Set<Tensor> = new Set()): Set<Tensor> => {
   if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return into
   if (isTensor(value)) into.add(value)
-  else if (Array.isArray(value)) for (const item of value) tensorsOf(item, into)
-  else for (const key in value) if (Object.hasOwn(value, key)) tensorsOf(Reflect.get(value, key), into)
+  else for (const item of Array.isArray(value) ? value : Object.values(value)) tensorsOf(item, into)
   return into
 }
 
