@@ -34,6 +34,12 @@ export interface Inspection {
     /** Loss and gradient of one sequence of full context, a token of it. */
     readonly train: number
   }
+  /** Bytes of the tensors that kernels read and write for a token, in f32. */
+  readonly bytes: {
+    /** One cached decoding step at the last position. */
+    readonly decodeLast: number
+    readonly train: number
+  }
   /** Bytes, in f32. */
   readonly memory: {
     readonly parameters: number
@@ -53,13 +59,24 @@ const row = (length: number): Tokens => ({ ids: new Int32Array(length), shape: [
 const declared = (specs: ReadonlyMap<string, ParameterSpec>, engine: Engine): Named =>
   Object.fromEntries(Array.from(specs, ([name, { shape }]) => [name, empty(engine, shape)]))
 
-/** Floating-point operations of some work, and the most bytes at once. */
-const cost = (engine: Engine, work: () => void): { readonly flops: number; readonly peakBytes: number } => {
+interface Cost {
+  readonly flops: number
+  /** Read and written by kernels. */
+  readonly movedBytes: number
+  /** Most at once. */
+  readonly peakBytes: number
+}
+
+const cost = (engine: Engine, work: () => void): Cost => {
   const { counter } = engine
-  const before = counter.flops
+  const { flops, movedBytes } = counter
   counter.peakBytes = counter.liveBytes
   work()
-  return { flops: counter.flops - before, peakBytes: counter.peakBytes }
+  return {
+    flops: counter.flops - flops,
+    movedBytes: counter.movedBytes - movedBytes,
+    peakBytes: counter.peakBytes,
+  }
 }
 
 /** Decoding at the first and at the last position. */
@@ -101,6 +118,7 @@ export const inspect = (config: ModelConfig): Inspection => {
     vocabulary,
     context,
     flops: { decodeFirst: first.flops, decodeLast: last.flops, train: train.flops / context },
+    bytes: { decodeLast: last.movedBytes, train: train.movedBytes / context },
     memory: { parameters: parameters * BYTES, cache, decode: last.peakBytes, train: train.peakBytes },
   }
 }

@@ -1,6 +1,9 @@
 import type { Command } from 'commander'
 import { readFolder } from '../folder.ts'
 import { type Inspection, inspect } from '../inspect.ts'
+import { type Measurement, measure } from '../measure.ts'
+import { modelOf } from '../model.ts'
+import { upload } from '../parameters.ts'
 import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
 import { modelPath } from './modelPath.ts'
@@ -22,7 +25,8 @@ const table = (rows: readonly (readonly [string, string])[]): string => {
 const textOf = (
   kind: string,
   engine: string,
-  { parameters, tensors, vocabulary, context, flops, memory }: Inspection,
+  { parameters, tensors, vocabulary, context, flops, bytes: moved, memory }: Inspection,
+  measured: Measurement | null,
 ) =>
   `${table(tensors.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]))}\n${table([
     ['model', kind],
@@ -34,12 +38,22 @@ const textOf = (
       `${grouped(flops.decodeFirst)} at the first position, ${grouped(flops.decodeLast)} at the last`,
     ],
     ['FLOPs a token, training', grouped(flops.train)],
+    ['moved a token, decoding', `${bytes(moved.decodeLast)} at the last position`],
+    ['moved a token, training', bytes(moved.train)],
     ['memory, parameters', bytes(memory.parameters)],
     ['memory, cache', `${bytes(memory.cache)} at full context`],
     ['memory, decoding', `${bytes(memory.decode)} at most`],
     ['memory, training', `${bytes(memory.train)} at most for one sequence of full context, without the optimizer's`],
     ['engine', engine],
+    ...(measured === null ? [] : measuredRows(measured)),
   ])}`
+
+const measuredRows = (measured: Measurement): readonly (readonly [string, string])[] => [
+  ['matmul, measured', `${(measured.flopsPerSecond / 1e9).toFixed(1)} GFLOP/s`],
+  ['matrix times row, measured', `${(measured.bytesPerSecond / 1e9).toFixed(1)} GB/s`],
+  ['a token, predicted from these', `${measured.predictedMilliseconds.toPrecision(3)} ms`],
+  ['a token, measured', `${measured.milliseconds.toPrecision(3)} ms`],
+]
 
 const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
@@ -47,11 +61,18 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const { engine, why } = await engineOf(flags)
   const inspection = inspect(config)
   say.note(why)
+  const measured = flags.measure === true ? await measure(modelOf(config), upload(tensors, engine), engine) : null
   const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
   const { name, backend } = engine
   say.result(
-    { model: config.model_type, ...inspection, types, engine: { name, backend } },
-    textOf(`${config.model_type}, stored as ${types.join(', ')}`, `${name} (${backend})`, inspection),
+    {
+      model: config.model_type,
+      ...inspection,
+      types,
+      engine: { name, backend },
+      ...(measured === null ? {} : { measured }),
+    },
+    textOf(`${config.model_type}, stored as ${types.join(', ')}`, `${name} (${backend})`, inspection, measured),
   )
 }
 
@@ -61,5 +82,6 @@ export const addInspect = (program: Command, io: Io): void => {
     .command('inspect')
     .description("A model's parameters, shapes, FLOPs a token, memory and engine.")
     .argument('<folder>', 'a model folder')
+    .option('--measure', "also times decoding, beside what this machine's measured ceilings predict (a second)")
   withCommonFlags(command).action((folder: string, flags: Flags) => run(folder, flags, io))
 }

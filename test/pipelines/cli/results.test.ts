@@ -57,6 +57,7 @@ const Inspected = t.type({
   context: t.number,
   tensors: t.array(t.type({ name: t.string, shape: t.array(t.number), elements: t.number })),
   flops: t.type({ decodeFirst: t.number, decodeLast: t.number, train: t.number }),
+  bytes: t.type({ decodeLast: t.number, train: t.number }),
   memory: t.type({ parameters: t.number, cache: t.number, decode: t.number, train: t.number }),
   engine: t.type({ name: t.string, backend: t.string }),
 })
@@ -88,8 +89,35 @@ test('inspect: parameters and shapes are those of the file, FLOPs those of the f
     test_.ok(more >= 1 && more < 1.5, `attention grows by 4 a position and width: ${more.toFixed(3)}`)
     const training = line.flops.train / (3 * line.flops.decodeFirst)
     test_.ok(training > 0.9 && training < 1.8, `training is three times decoding: ${training.toFixed(3)}`)
+    const weights = 4 * (line.parameters - 32 * 32)
+    const moved = line.bytes.decodeLast / (weights + line.memory.cache)
+    test_.ok(moved >= 1 && moved < 1.3, `decoding reads each weight and the cache once: ${moved.toFixed(3)}`)
     const shown = await fluxion(['inspect', path('model')])
     test_.ok(shown.stdout.includes('wte.weight') && /engine +wasm/.test(shown.stdout), 'as text')
+  }))
+
+const Measured = t.type({
+  measured: t.type({
+    flopsPerSecond: t.number,
+    bytesPerSecond: t.number,
+    flops: t.number,
+    bytes: t.number,
+    predictedMilliseconds: t.number,
+    milliseconds: t.number,
+  }),
+})
+
+test('inspect --measure: a token beside what the measured ceilings allow', async test_ =>
+  setting(async path => {
+    const { code, stdout } = await fluxion(['inspect', path('model'), '--measure', '--json'])
+    test_.equal(code, 0)
+    const [line] = jsonLines(stdout).filter(Measured.is)
+    if (line === undefined) return test_.fail(stdout)
+    const { flopsPerSecond, bytesPerSecond, flops, bytes, predictedMilliseconds, milliseconds } = line.measured
+    test_.equal(predictedMilliseconds, 1000 * Math.max(flops / flopsPerSecond, bytes / bytesPerSecond), 'the roofline')
+    test_.ok(flopsPerSecond > 1e8 && bytesPerSecond > 1e8, 'ceilings')
+    test_.ok(milliseconds > 0 && milliseconds < 1000, `${milliseconds} ms`)
+    test_.notOk((await fluxion(['inspect', path('model'), '--json'])).stdout.includes('measured'), 'only when asked')
   }))
 
 test('convert precision: half the bytes, nearly the same loss, the same tokenizer', async test_ =>
