@@ -25,7 +25,10 @@ import { readNow } from '../src/tensor/tensor.ts'
 import { type Tokens, tokens } from '../src/tensor/tokens.ts'
 import type { GptShape } from './weights.ts'
 
-/** The engine of all rows; single-threaded. */
+/** Threads of our side. */
+export const THREADS = 1
+
+/** The engine of all rows. */
 export const benchEngine = (): Engine => wasmEngine()
 
 export const configOf = ({ vocabulary, block, layers, heads, width, bias = false }: GptShape): Gpt2Config =>

@@ -1,7 +1,7 @@
 /** One training step of a GPT beside PyTorch: forward, backward, clip to norm 1, AdamW with decay on matrices. */
 import { join } from 'node:path'
 import { alternate, checkEqual, median } from './measure.ts'
-import { gptTrainer } from './ours.ts'
+import { gptTrainer, THREADS } from './ours.ts'
 import { numberIn, numbersIn } from './peer.ts'
 import { figure } from './results.ts'
 import { lowerIsBetter, orReason, type Row } from './row.ts'
@@ -89,7 +89,7 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
       value,
       peerValue,
       ratio: lowerIsBetter(value, peerValue),
-      threads: 1,
+      threads: THREADS,
       runs: tools.pairs,
       note: [
         trainer.backend,

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { alternate, checkEqual, median } from '../measure.ts'
-import { gptDecoder } from '../ours.ts'
+import { gptDecoder, THREADS } from '../ours.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
 import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
@@ -71,7 +71,7 @@ export const row: Row = {
       value,
       peerValue,
       ratio: lowerIsBetter(value, peerValue),
-      threads: 1,
+      threads: THREADS,
       runs: tools.pairs,
       note: [
         decoder.backend,

@@ -2,6 +2,7 @@
 import { batchDecoder } from '../batchDecoder.ts'
 import { gpt2Weights } from '../gpt2.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
+import { THREADS } from '../ours.ts'
 import { figure } from '../results.ts'
 import { lowerIsBetter, type Row } from '../row.ts'
 import { gpt2 } from '../weights.ts'
@@ -38,7 +39,7 @@ export const row: Row = {
       value,
       peerValue,
       ratio: lowerIsBetter(value, peerValue),
-      threads: 1,
+      threads: THREADS,
       runs: tools.pairs,
       note: `${decoder.backend}; one sequence ${figure(peerValue / SEQUENCES)} ms a token; each run is ${COUNT} steps after ${first[0]?.length}; ids and logits of each sequence equal bit for bit, together and alone`,
       details: { ours, theirs },

@@ -4,7 +4,7 @@ import { trainCharacterTokenizer } from '../../operators/token/character.ts'
 import { generate } from '../../pipelines/generate.ts'
 import { upload } from '../../pipelines/parameters.ts'
 import { aliveBytes, MEGABYTE } from '../memory.ts'
-import { benchEngine, characters, modelOf } from '../ours.ts'
+import { benchEngine, characters, modelOf, THREADS } from '../ours.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
 import { type GptShape, gptWeights, nanogptCpu } from '../weights.ts'
@@ -49,7 +49,7 @@ export const row: Row = {
       value: late,
       peerValue: early,
       ratio: early / late,
-      threads: 1,
+      threads: THREADS,
       runs: 1,
       note: `${engine.backend}; heap after a collection and everything outside it; grew by ${figure((late - early) * 1000)} kB in 9,000 steps; resident ${resident.map(figure).join(', ')} MB at each 1,000; ${allocated - freed} tensors left at the end`,
       details: { alive, resident },

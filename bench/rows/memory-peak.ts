@@ -4,7 +4,7 @@
  */
 import { gpt2Weights } from '../gpt2.ts'
 import { externalBytes, MEGABYTE } from '../memory.ts'
-import { gptDecoder, gptTrainer } from '../ours.ts'
+import { gptDecoder, gptTrainer, THREADS } from '../ours.ts'
 import { predictedDecoding, predictedTraining } from '../predicted.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
@@ -55,7 +55,7 @@ export const row: Row = {
       value: training,
       peerValue: predicted.training,
       ratio: Math.min(decodingShare, trainingShare),
-      threads: 1,
+      threads: THREADS,
       runs: 1,
       note: `decoding ${figure(decoding)} MB, predicted ${figure(predicted.decoding)} (ratio ${decodingShare.toFixed(3)}); training ${figure(training)} MB, predicted ${figure(predicted.training)} (ratio ${trainingShare.toFixed(3)})`,
       details: { decoding, predictedDecoding: predicted.decoding, decodingShare, trainingShare },

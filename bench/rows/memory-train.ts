@@ -7,7 +7,7 @@ import { presetConfig, presets, presetTraining } from '../../pipelines/presets.t
 import { trainingRun } from '../../pipelines/trainingRun.ts'
 import { integers, key } from '../../src/random.ts'
 import { aliveBytes, MEGABYTE } from '../memory.ts'
-import { benchEngine } from '../ours.ts'
+import { benchEngine, THREADS } from '../ours.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
 
@@ -56,7 +56,7 @@ export const row: Row = {
       value: late,
       peerValue: early,
       ratio: early / late,
-      threads: 1,
+      threads: THREADS,
       runs: 1,
       note: `${engine.backend}; heap after a collection and everything outside it; grew by ${figure((late - early) * 1000)} kB; resident ${resident.map(figure).join(', ')} MB at each 100; validated every 250 steps; ${allocated - freed} tensors left at the end`,
       details: { alive, resident },

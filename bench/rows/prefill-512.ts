@@ -4,7 +4,7 @@
  */
 import { gpt2Runtime, gpt2Weights } from '../gpt2.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
-import { gptDecoder } from '../ours.ts'
+import { gptDecoder, THREADS } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
 import { prefillFlops } from '../predicted.ts'
 import { figure } from '../results.ts'
@@ -53,7 +53,7 @@ export const row: Row = {
         value,
         peerValue,
         ratio: lowerIsBetter(value, peerValue),
-        threads: 1,
+        threads: THREADS,
         runs: tools.pairs,
         note: [
           decoder.backend,

@@ -4,7 +4,7 @@
  */
 import { bareDecoder, bareTrainer } from '../bare.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
-import { gptDecoder, gptTrainer } from '../ours.ts'
+import { gptDecoder, gptTrainer, THREADS } from '../ours.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
 import { trainingBatches } from '../trainingRow.ts'
@@ -56,7 +56,7 @@ export const row: Row = {
       value: median(decoding.ours),
       peerValue: median(decoding.theirs),
       ratio: Math.min(decodingShare, trainingShare),
-      threads: 1,
+      threads: THREADS,
       runs: pairs,
       note: [
         streamed.backend,
