@@ -75,7 +75,7 @@ export class Owner {
         const index = this.#leases.indexOf(lease)
         // A delivery inside this one may have freed it already: then what downstream made since has no other owner.
         if (index < 0) lease.region.close()
-        else for (const old of this.#leases.splice(0, Math.max(0, index + 1 - this.#keep))) old.region.close()
+        else for (let count = index + 1 - this.#keep; count > 0; count--) this.#leases.shift()?.region.close()
       }
     })
   }
@@ -116,20 +116,26 @@ export class Owner {
 
   #settle(lease: Lease, output: unknown, state: unknown, inputs: Owner): void {
     const { region } = lease
+    const { owns } = this.#state
     const kept = tensorsOf(state)
     const out = tensorsOf(output)
+    // What a step consumed is dead and needs no owner.
+    for (const tensor of owns) if (!tensor.live) owns.delete(tensor)
     region.release(kept, this.#state)
+    let held = 0
     for (const tensor of kept) {
-      if (!this.#state.owns.has(tensor)) inputs.#reclaim(tensor, this.#state)
+      if (!owns.has(tensor)) inputs.#reclaim(tensor, this.#state)
+      if (owns.has(tensor)) held++
       if (out.has(tensor)) lend(lease, tensor)
     }
-    for (const tensor of this.#state.owns) {
-      if (kept.has(tensor)) continue
-      // What a step consumed is dead and needs no other owner.
-      const holder = !tensor.live ? undefined : out.has(tensor) ? region : this.#borrower(tensor)
-      if (holder) move(tensor, this.#state, holder)
-      else free(tensor, this.#state)
-    }
+    // Most steps drop nothing alive.
+    if (owns.size > held)
+      for (const tensor of owns) {
+        if (kept.has(tensor)) continue
+        const holder = out.has(tensor) ? region : this.#borrower(tensor)
+        if (holder) move(tensor, this.#state, holder)
+        else free(tensor, this.#state)
+      }
     for (const tensor of region.owns) if (!out.has(tensor)) free(tensor, region)
   }
 
