@@ -15,6 +15,7 @@ export const engines: readonly EngineUnderTest[] = [
   { name: 'reference', make: referenceEngine, runs: 10 },
   { name: 'wasm', make: wasmEngine, runs: 60 },
   { name: 'wasm without relaxed SIMD', make: () => wasmEngine({ relaxed: false }), runs: 30 },
+  { name: 'wasm, two threads', make: () => wasmEngine({ threads: 2, splitFrom: 0 }), runs: 30 },
   { name: 'gpu cpu', make: () => gpuEngine({ mode: 'cpu' }), runs: 10 },
   { name: 'gpu webasm', make: () => gpuEngine({ mode: 'webasm' }), runs: 10 },
 ]

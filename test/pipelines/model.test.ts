@@ -53,11 +53,16 @@ const cut = (sequence: Numbers, places: Numbers): Numbers[] => {
   return [0, ...at].map((start, i) => sequence.slice(start, [...at, sequence.length][i]))
 }
 
-const engines: Readonly<Record<string, () => Engine>> = { reference: referenceEngine, wasm: wasmEngine }
+const engines: Readonly<Record<string, () => Engine>> = {
+  reference: referenceEngine,
+  wasm: wasmEngine,
+  'wasm, two threads': () => wasmEngine({ threads: 2, splitFrom: 0 }),
+}
 /** Reference: rounding only. wasm: nothing at all, since no row's value depends on its neighbours. */
 const equal: Readonly<Record<string, (x: Numbers, y: Numbers) => boolean>> = {
   reference: (x, y) => close(x, y, 1e-9),
   wasm: same,
+  'wasm, two threads': same,
 }
 
 for (const [name, model] of Object.entries(models)) {

@@ -11,7 +11,16 @@ import asc from 'assemblyscript/asc'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const optimise = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert']
-const memory = ['--importMemory', '--noExportMemory', '--runtime', 'stub']
+const memory = ['--importMemory', '--noExportMemory', '--maximumMemory', '65536', '--runtime', 'stub']
+
+/** Where the binary says what memory it imports: 1 for one with a maximum, 3 for one that threads share. All else is the same. */
+const memoryFlagOf = bytes => {
+  const name = Buffer.from('\u0003env\u0006memory\u0002', 'latin1')
+  const at = bytes.indexOf(name) + name.length
+  if (at < name.length || bytes.indexOf(name, at) >= 0 || bytes[at] !== 1)
+    throw new Error('the binary does not import one memory with a maximum')
+  return at
+}
 
 const compile = async (folder, name, features) => {
   const out = join(folder, `${name}.wasm`)
@@ -28,7 +37,9 @@ const compile = async (folder, name, features) => {
   ])
   if (error) throw new Error(`assembly does not compile:\n${stderr}`)
   const declarations = await readFile(join(folder, `${name}.d.ts`), 'utf8')
-  return { base64: (await readFile(out)).toString('base64'), declarations }
+  const bytes = await readFile(out)
+  const binary = { base64: bytes.toString('base64'), memoryFlag: memoryFlagOf(bytes) }
+  return { binary, declarations }
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'fluxion-wasm-'))
@@ -38,11 +49,12 @@ try {
   const functions = [...simd.declarations.matchAll(/export function (\w+)(\(.*\): \w+);/g)]
   const lines = [
     '/** Built from assembly/ by build.mjs. */',
-    `export const simdBinary = '${simd.base64}'`,
-    `export const relaxedBinary = '${relaxed.base64}'`,
+    `export const simdBinary = ${JSON.stringify(simd.binary)}`,
+    `export const relaxedBinary = ${JSON.stringify(relaxed.binary)}`,
     `export const kernelNames = [${functions.map(([, name]) => `'${name}'`).join(', ')}] as const`,
     'export interface Kernels {',
-    ...functions.map(([, name, signature]) => `  ${name}${signature}`),
+    // Flags are numbers, 0 or 1, so that every kernel takes a list of numbers.
+    ...functions.map(([, name, signature]) => `  ${name}${signature.replaceAll(': boolean', ': number')}`),
     '}',
   ]
   await writeFile(join(here, 'binary.generated.ts'), `${lines.join('\n')}\n`)

@@ -1,43 +1,93 @@
 /**
  * f32 on WebAssembly SIMD: the default wherever no GPU answers, in Node, browsers and workers. It is synchronous.
- * Bits depend neither on batch, chunking nor position (laws L1, L4); they may differ between the two binaries.
+ * Bits depend neither on batch, chunking, position (laws L1, L4) nor threads; they may differ between the two binaries.
  */
 import { UsedAfterFreeError } from '../../errors.ts'
 import type { Storage } from '../../tensor/storage.ts'
 import { type Counter, countAllocation, counter, countFree } from '../counter.ts'
 import type { Engine, Fused, HostData, Primitives } from '../engine.ts'
 import { fused } from './fused.ts'
+import { processors, threadsMissing } from './host.ts'
 import { loadKernels } from './kernels.ts'
 import { Memory } from './memory.ts'
+import { parallel } from './parallel.ts'
 import { primitives } from './primitives.ts'
 import { addressOf, WasmStorage } from './storage.ts'
+import { Threads } from './threads.ts'
 
 export interface WasmOptions {
   /** Bytes the engine may hold, at most 4 GiB (the default). */
   readonly maximumBytes?: number
   /** Fused multiply-add where the host has relaxed SIMD; the default. */
   readonly relaxed?: boolean
+  /**
+   * Threads that share large kernels, the caller's included: 1 unless said; 'auto' is one for each processor, 4 at most. Workers start at the
+   * first work worth it. Where threads cannot be had (see `fallbackReason`) there is one.
+   */
+  readonly threads?: number | 'auto'
+  /** Nanoseconds of work from which on a kernel is split, 20,000 unless said; 0 splits all that has parts, and starts workers at once. */
+  readonly splitFrom?: number
+}
+
+export interface WasmEngine extends Engine {
+  /** Threads that compute, or will once there is work for them. */
+  readonly threads: number
+  /** Starts the workers now and waits for them, 5 s at most; whether all threads are up. */
+  warm(): boolean
+  /** Ends the workers at once rather than with the engine or the process; the engine computes on one thread from then on. */
+  close(): void
 }
 
 const BYTES = 4
+const MOST_AUTOMATIC_THREADS = 4
+const WARM_MILLISECONDS = 5000
 
-class WasmEngine implements Engine {
+/** Ends the workers of engines that nobody holds any more. */
+const forgotten = new FinalizationRegistry<Threads>(threads => threads.stop())
+
+class SimdEngine implements WasmEngine {
   readonly name = 'wasm'
   readonly backend: string
-  readonly fallbackReason: string
   readonly bytesPerElement = BYTES
   readonly counter: Counter = counter()
   readonly primitives: Primitives
   readonly fused: Fused
   readonly #memory: Memory
+  readonly #threads: Threads | null
+  readonly #reasons: readonly string[]
 
-  constructor({ maximumBytes = 2 ** 32, relaxed = true }: WasmOptions) {
-    this.#memory = new Memory(maximumBytes)
-    const { kernels, backend } = loadKernels(this.#memory.wasm, relaxed)
-    this.backend = backend
-    this.fallbackReason = !relaxed || backend === 'wasm-relaxed-simd' ? '' : 'this host has no relaxed SIMD'
+  constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom }: WasmOptions) {
+    const wanted = threads === 'auto' ? Math.min(processors(), MOST_AUTOMATIC_THREADS) : threads
+    if (!Number.isInteger(wanted) || wanted < 1) throw new RangeError(`threads: expected 1 or more, found ${threads}`)
+    const missing = wanted > 1 ? threadsMissing() : ''
+    const shared = wanted > 1 && missing === ''
+    this.#memory = new Memory(maximumBytes, shared)
+    const loaded = loadKernels(this.#memory.wasm, relaxed, shared)
+    this.#threads = shared ? new Threads(this.#memory, loaded, { threads: wanted, splitFrom }) : null
+    const kernels = this.#threads === null ? loaded.kernels : parallel(this.#threads, loaded)
+    if (this.#threads !== null) forgotten.register(this, this.#threads)
+    this.backend = loaded.backend
+    const slow = relaxed && loaded.backend !== 'wasm-relaxed-simd' ? 'this host has no relaxed SIMD' : ''
+    this.#reasons = [slow, missing === '' ? '' : `one thread: ${missing}`]
     this.primitives = primitives(this.#memory, kernels)
     this.fused = fused(this.#memory, kernels)
+  }
+
+  get fallbackReason(): string {
+    const alone = this.#threads?.reason ?? ''
+    return [...this.#reasons, alone === '' ? '' : `one thread: ${alone}`].filter(reason => reason !== '').join('; ')
+  }
+
+  get threads(): number {
+    return this.#threads?.usable ?? 1
+  }
+
+  warm(): boolean {
+    return this.#threads?.warm(WARM_MILLISECONDS) ?? true
+  }
+
+  close(): void {
+    this.#threads?.stop()
   }
 
   allocate(size: number): Storage {
@@ -70,4 +120,4 @@ class WasmEngine implements Engine {
 }
 
 /** A new engine with a memory of its own, ready at once. */
-export const wasmEngine = (options: WasmOptions = {}): Engine => new WasmEngine(options)
+export const wasmEngine = (options: WasmOptions = {}): WasmEngine => new SimdEngine(options)

@@ -1,20 +1,32 @@
-/** The compiled kernels: one module a process, one instance a memory. Fused multiply-add where the host has it. */
+/** The compiled kernels: one module a process and kind of memory, one instance a memory and thread. Fused multiply-add where the host has it. */
 import { type Kernels, kernelNames, relaxedBinary, simdBinary } from './binary.generated.ts'
+import type { Kernel } from './worker.ts'
 
 export interface Loaded {
   readonly kernels: Kernels
+  /** The same, in the order of `kernelNames`. */
+  readonly list: readonly Kernel[]
+  readonly module: WebAssembly.Module
   readonly backend: 'wasm-simd' | 'wasm-relaxed-simd'
 }
 
+type Binary = typeof simdBinary
+
 const modules = new Map<string, WebAssembly.Module>()
 
-const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), c => c.charCodeAt(0))
+const bytesOf = ({ base64 }: Binary): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), c => c.charCodeAt(0))
 
-const compiled = (binary: string): WebAssembly.Module => {
-  const known = modules.get(binary)
+/** Limits of an imported memory: with a maximum, shared between threads (WebAssembly, binary format, 5.3.8 and threads). */
+const SHARED_WITH_MAXIMUM = 3
+
+const compiled = (binary: Binary, shared: boolean): WebAssembly.Module => {
+  const name = `${shared} ${binary.base64}`
+  const known = modules.get(name)
   if (known !== undefined) return known
-  const module = new WebAssembly.Module(bytesOf(binary))
-  modules.set(binary, module)
+  const bytes = bytesOf(binary)
+  if (shared) bytes[binary.memoryFlag] = SHARED_WITH_MAXIMUM
+  const module = new WebAssembly.Module(bytes)
+  modules.set(name, module)
   return module
 }
 
@@ -30,10 +42,15 @@ const isKernels = (exports: object): exports is Kernels =>
   kernelNames.every(name => typeof Reflect.get(exports, name) === 'function')
 
 /** Instantiates the kernels over `memory`. `relaxed` false keeps to plain SIMD. */
-export const loadKernels = (memory: WebAssembly.Memory, relaxed: boolean): Loaded => {
+export const loadKernels = (memory: WebAssembly.Memory, relaxed: boolean, shared: boolean): Loaded => {
   const fused = relaxed && hasRelaxedSimd()
-  const module = compiled(fused ? relaxedBinary : simdBinary)
+  const module = compiled(fused ? relaxedBinary : simdBinary, shared)
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   if (!isKernels(exports)) throw new TypeError('the compiled kernels lack an export: run `npm run build:wasm`')
-  return { kernels: exports, backend: fused ? 'wasm-relaxed-simd' : 'wasm-simd' }
+  return {
+    kernels: exports,
+    list: kernelNames.map(name => exports[name]),
+    module,
+    backend: fused ? 'wasm-relaxed-simd' : 'wasm-simd',
+  }
 }

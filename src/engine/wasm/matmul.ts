@@ -19,23 +19,23 @@ export const matmul = (
   const xInner = transposeX ? rows : 1
   const yInner = transposeY ? 1 : columns
   const yColumn = transposeY ? inner : 1
-  const xStep = xBatched ? 4 * rows * inner : 0
-  const yStep = yBatched ? 4 * inner * columns : 0
-  const products = folds ? 1 : batch
-  for (let i = 0; i < products; i++)
-    kernels.gemm(
-      out + 4 * i * rows * columns,
-      columns,
-      x + i * xStep,
-      xRow,
-      xInner,
-      y + i * yStep,
-      yInner,
-      yColumn,
-      bias,
-      height,
-      inner,
-      columns,
-      scratch,
-    )
+  kernels.gemmBatch(
+    out,
+    rows * columns,
+    columns,
+    x,
+    xBatched ? rows * inner : 0,
+    xRow,
+    xInner,
+    y,
+    yBatched ? inner * columns : 0,
+    yInner,
+    yColumn,
+    bias,
+    height,
+    inner,
+    columns,
+    folds ? 1 : batch,
+    scratch,
+  )
 }

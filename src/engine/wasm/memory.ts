@@ -19,10 +19,10 @@ export class Memory {
   #integers: Int32Array
   #scratch: Block | null = null
 
-  /** `maximum` in bytes, at most 4 GiB. */
-  constructor(maximum: number) {
+  /** `maximum` in bytes, at most 4 GiB; `shared` between threads. */
+  constructor(maximum: number, shared = false) {
     this.#maximum = Math.floor(Math.min(maximum, 2 ** 32) / PAGE) * PAGE
-    this.wasm = new WebAssembly.Memory({ initial: 1, maximum: this.#maximum / PAGE })
+    this.wasm = new WebAssembly.Memory({ initial: 1, maximum: this.#maximum / PAGE, shared })
     this.#floats = new Float32Array(this.wasm.buffer)
     this.#integers = new Int32Array(this.wasm.buffer)
     // Address 0 stands for "absent". A line behind the last block: vector loads may run past its end.

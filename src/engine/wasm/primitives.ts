@@ -30,12 +30,12 @@ export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
     binary: (op, out, x, y, broadcast) => binary(kernels[op], at(out), at(x), at(y), broadcast),
     reduce: (op, out, x, { outer, length, inner }) => {
       if (inner === 1) (op === 'sum' ? kernels.sumRows : kernels.maxRows)(at(out), at(x), outer, length)
-      else (op === 'sum' ? kernels.sumColumns : kernels.maxColumns)(at(out), at(x), outer, length, inner)
+      else (op === 'sum' ? kernels.sumColumns : kernels.maxColumns)(at(out), at(x), outer, length, inner, 0, inner)
     },
     matmul: (out, x, y, sizes) => matmul(memory, kernels, at(out), at(x), at(y), 0, sizes),
     gather: (out, table, ids, _rows, width) => kernels.gather(at(out), at(table), memory.stage(ids), ids.length, width),
     scatterAdd: (out, x, ids, rows, width) =>
-      kernels.scatterAdd(at(out), at(x), memory.stage(ids), ids.length, rows, width),
+      kernels.scatterAdd(at(out), at(x), memory.stage(ids), ids.length, width, 0, rows),
     permute: (out, x, shape, order) => permute(kernels, at(out), at(x), shape, order),
     slice: (out, x, { outer, length, inner }, start, count) =>
       kernels.copyRows(at(out), count * inner, at(x) + 4 * start * inner, length * inner, outer, count * inner),
@@ -45,6 +45,7 @@ export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
     },
     assign: place,
     accumulate: (out, x, scale, size) => kernels.accumulate(at(out), at(x), scale, size),
-    uniform: (out, key, size) => kernels.uniform(at(out), key[0], key[1], 0, size, memory.scratch(64)),
+    uniform: (out, key, size) =>
+      kernels.uniform(at(out), key[0], key[1], 0, size, memory.scratch(kernels.randomScratch())),
   }
 }

@@ -78,6 +78,20 @@ export function gemm(
   }
 }
 
+/** `products` of them, each `step` elements behind the last one (0: the same). */
+export function gemmBatch(
+  out: usize, outStep: i32, outRow: i32, x: usize, xStep: i32, xRow: i32, xInner: i32,
+  y: usize, yStep: i32, yInner: i32, yColumn: i32, bias: usize,
+  rows: i32, inner: i32, columns: i32, products: i32, scratch: usize,
+): void {
+  for (; products > 0; products--) {
+    gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
+    out += <usize>outStep << 2
+    x += <usize>xStep << 2
+    y += <usize>yStep << 2
+  }
+}
+
 /** out (rows, columns) from x, its rows xStride and inner elements xStep apart, and packed panels. Strides in bytes. */
 export function block(
   out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panels: usize, panelStride: usize,

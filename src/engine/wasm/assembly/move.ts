@@ -63,12 +63,14 @@ export function gather(out: usize, table: usize, ids: usize, count: i32, width: 
   }
 }
 
-/** out (rows, width) = 0, then out[ids[i], :] += x[i, :] in order of i. */
-export function scatterAdd(out: usize, x: usize, ids: usize, count: i32, rows: i32, width: i32): void {
+/** Rows `first` to `end` of out (rows, width) = 0, then out[ids[i], :] += x[i, :] in order of i where the row is one of them. */
+export function scatterAdd(out: usize, x: usize, ids: usize, count: i32, width: i32, first: i32, end: i32): void {
   const bytes = <usize>width << 2
-  memory.fill(out, 0, bytes * <usize>rows)
-  for (let i = 0; i < count; i++) {
-    const to = out + <usize>load<u32>(ids + (<usize>i << 2)) * bytes
+  memory.fill(out + <usize>first * bytes, 0, bytes * <usize>(end - first))
+  for (let i = 0; i < count; i++, x += bytes) {
+    const row = load<i32>(ids + (<usize>i << 2))
+    if (row < first || row >= end) continue
+    const to = out + <usize>row * bytes
     let j = 0
     for (; j + 4 <= width; j += 4) {
       const at = <usize>j << 2
@@ -76,6 +78,5 @@ export function scatterAdd(out: usize, x: usize, ids: usize, count: i32, rows: i
     }
     const at = <usize>j << 2
     if (j < width) storePart(to + at, f32x4.add(v128.load(to + at), v128.load(x + at)), width - j)
-    x += bytes
   }
 }

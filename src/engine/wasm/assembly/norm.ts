@@ -141,3 +141,42 @@ function pullRow(
     storePart(dx + at, f32x4.mul(rest, deviation), columns - j)
   }
 }
+
+/**
+ * dWeight and dBias alone (0: absent; mean 0: not centred), columns `first` to `end`: the chains of the pullbacks above, which with no
+ * dWeight and no dBias split by rows.
+ */
+export function normWeightPullback(
+  dWeight: usize, dBias: usize, dy: usize, x: usize, mean: usize, deviation: usize,
+  rows: i32, columns: i32, first: i32, end: i32,
+): void {
+  const bytes = <usize>columns << 2
+  for (let j = first; j < end; j += 8) {
+    const at = <usize>j << 2
+    const left = end - j
+    let w0 = splat(0.0)
+    let w1 = splat(0.0)
+    let b0 = splat(0.0)
+    let b1 = splat(0.0)
+    let d = dy + at
+    let v = x + at
+    for (let i = 0; i < rows; i++, d += bytes, v += bytes) {
+      const m = mean != 0 ? v128.load32_splat(mean + (<usize>i << 2)) : splat(0.0)
+      const s = v128.load32_splat(deviation + (<usize>i << 2))
+      const d0 = v128.load(d)
+      const d1 = v128.load(d, 16)
+      w0 = madd(d0, f32x4.mul(f32x4.sub(v128.load(v), m), s), w0)
+      w1 = madd(d1, f32x4.mul(f32x4.sub(v128.load(v, 16), m), s), w1)
+      b0 = f32x4.add(d0, b0)
+      b1 = f32x4.add(d1, b1)
+    }
+    if (dWeight != 0) {
+      storePart(dWeight + at, w0, left)
+      storePart(dWeight + at + 16, w1, left - 4)
+    }
+    if (dBias != 0) {
+      storePart(dBias + at, b0, left)
+      storePart(dBias + at + 16, b1, left - 4)
+    }
+  }
+}

@@ -47,6 +47,11 @@ function philox(out: usize, block: i32, key0: i32, key1: i32): void {
   v128.store(out, v128.shuffle<i64>(ab2, cd2, 1, 3), 48)
 }
 
+/** Bytes of scratch memory of `uniform` and `dropout`. */
+export function randomScratch(): i32 {
+  return 64
+}
+
 /** Numbers `start` to `start + size` of the key, start a multiple of 16. */
 export function uniform(out: usize, key0: i32, key1: i32, start: i32, size: i32, scratch: usize): void {
   for (let i = 0; i < size; i += 16) {

@@ -64,15 +64,17 @@ export function maxRows(out: usize, x: usize, outer: i32, length: i32): void {
   for (let i = 0; i < outer; i++) f32.store(out + (<usize>i << 2), rowMax(x + (<usize>(i * length) << 2), length))
 }
 
-/** (outer, length, inner) -> (outer, inner): lanes across `inner`, in ascending order of `length`. */
+/** (outer, length, inner) -> (outer, inner), columns `first` to `end`: lanes across `inner`, in ascending order of `length`. */
 // @ts-ignore: decorator
 @inline
-function foldColumns(maximum: bool, out: usize, x: usize, outer: i32, length: i32, inner: i32): void {
+function foldColumns(
+  maximum: bool, out: usize, x: usize, outer: i32, length: i32, inner: i32, first: i32, end: i32,
+): void {
   const stride = <usize>inner << 2
   const start = maximum ? splat(-<f32>Infinity) : splat(0.0)
   for (let o = 0; o < outer; o++) {
-    let j = 0
-    for (; j + 16 <= inner; j += 16) {
+    let j = first
+    for (; j + 16 <= end; j += 16) {
       let s0 = start
       let s1 = start
       let s2 = start
@@ -90,23 +92,27 @@ function foldColumns(maximum: bool, out: usize, x: usize, outer: i32, length: i3
       v128.store(to, s2, 32)
       v128.store(to, s3, 48)
     }
-    for (; j < inner; j += 4) {
+    for (; j < end; j += 4) {
       let s = start
       let from = x + (<usize>j << 2)
       for (let i = 0; i < length; i++, from += stride) {
         s = maximum ? f32x4.max(s, v128.load(from)) : f32x4.add(s, v128.load(from))
       }
-      storePart(out + (<usize>j << 2), s, inner - j)
+      storePart(out + (<usize>j << 2), s, end - j)
     }
     out += stride
     x += stride * <usize>length
   }
 }
 
-export function sumColumns(out: usize, x: usize, outer: i32, length: i32, inner: i32): void {
-  foldColumns(false, out, x, outer, length, inner)
+export function sumColumns(
+  out: usize, x: usize, outer: i32, length: i32, inner: i32, first: i32, end: i32,
+): void {
+  foldColumns(false, out, x, outer, length, inner, first, end)
 }
 
-export function maxColumns(out: usize, x: usize, outer: i32, length: i32, inner: i32): void {
-  foldColumns(true, out, x, outer, length, inner)
+export function maxColumns(
+  out: usize, x: usize, outer: i32, length: i32, inner: i32, first: i32, end: i32,
+): void {
+  foldColumns(true, out, x, outer, length, inner, first, end)
 }

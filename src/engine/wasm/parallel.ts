@@ -1,0 +1,223 @@
+/**
+ * The kernels, each split over threads along an axis that it does not reduce: rows, columns, heads or plain ranges, so every number is
+ * computed by one thread with the bits of the whole call. `dot` is one sum and is never split.
+ */
+import { type Kernels, kernelNames } from './binary.generated.ts'
+import { COST, FLOAT } from './costs.ts'
+import { LINE } from './heap.ts'
+import type { Loaded } from './kernels.ts'
+import { each, parallelProducts } from './parallelProducts.ts'
+import type { Threads } from './threads.ts'
+import type { Kernel } from './worker.ts'
+
+type Name = keyof Kernels
+/** Says what an argument is to a share; `width` is the call's numbers a row. */
+type Role = (value: number, width: number) => unknown
+
+/** Numbers of a cache line: no two threads write one. */
+const VECTOR = LINE / FLOAT
+
+export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels => {
+  const same: Role = value => threads.same(value)
+  /** One number a unit of work. */
+  const one: Role = address => threads.moving(address, FLOAT)
+  /** `width` numbers a unit of work. */
+  const row: Role = (address, width) => threads.moving(address, FLOAT * width)
+  const size: Role = () => threads.size()
+  const width: Role = value => threads.same(value)
+
+  /** A kernel over `size` rows of `width` numbers, or over `size` numbers, at `cost` a number. */
+  const over = (name: Name, cost: number, ...roles: readonly Role[]): Kernel => {
+    const direct = list[kernelNames.indexOf(name)]
+    const sizeAt = roles.indexOf(size)
+    const widthAt = roles.indexOf(width)
+    return (...call) => {
+      const total = call[sizeAt] ?? 0
+      const numbers = call[widthAt] ?? 1
+      if (!threads.splits(total * numbers * cost, total, widthAt < 0 ? VECTOR : 1)) {
+        direct?.(...call)
+        return
+      }
+      threads.begin(name)
+      roles.forEach((role, i) => {
+        role(call[i] ?? 0, numbers)
+      })
+      threads.run()
+    }
+  }
+  const map = (name: Name, cost: number = COST.arithmetic): Kernel => over(name, cost, one, one, size)
+  const pull = (name: Name): Kernel => over(name, COST.derivative, one, one, one, size)
+  const zip = (name: Name): Kernel => {
+    const direct = list[kernelNames.indexOf(name)]
+    return (...call) => {
+      const [out = 0, x = 0, xOuter = 0, xInner = 0, y = 0, yOuter = 0, yInner = 0, outer = 0, inner = 0] = call
+      const byRows = outer > 1
+      if (!threads.splits(outer * inner * COST.arithmetic, byRows ? outer : inner, byRows ? 1 : VECTOR)) {
+        direct?.(...call)
+        return
+      }
+      threads.begin(name).moving(out, byRows ? FLOAT * inner : FLOAT)
+      threads
+        .moving(x, FLOAT * (byRows ? xOuter : xInner))
+        .same(xOuter)
+        .same(xInner)
+      threads
+        .moving(y, FLOAT * (byRows ? yOuter : yInner))
+        .same(yOuter)
+        .same(yInner)
+      if (byRows) threads.size().same(inner).run()
+      else threads.same(outer).size().run()
+    }
+  }
+  const foldColumns = (name: 'sumColumns' | 'maxColumns'): Kernels['sumColumns'] => {
+    return (out, x, outer, length, inner, first, end) => {
+      const cost = outer * length * (end - first) * COST.arithmetic
+      if (outer > threads.count && threads.splits(cost, outer, 1)) {
+        threads
+          .begin(name)
+          .moving(out, FLOAT * inner)
+          .moving(x, FLOAT * length * inner)
+        threads.size().same(length).same(inner).same(first).same(end).run()
+      } else if (threads.splits(cost, end - first, VECTOR)) {
+        threads.begin(name).same(out).same(x).same(outer).same(length).same(inner).first(first).end(first).run()
+      } else kernels[name](out, x, outer, length, inner, first, end)
+    }
+  }
+  const normWeights: Kernels['normWeightPullback'] = (...call) => {
+    const [dWeight, dBias, dy, x, mean, deviation, rows, columns, first, end] = call
+    if (dWeight === 0 && dBias === 0) return
+    if (!threads.splits(rows * (end - first) * COST.arithmetic, end - first, VECTOR))
+      return kernels.normWeightPullback(...call)
+    threads.begin('normWeightPullback').same(dWeight).same(dBias).same(dy).same(x).same(mean).same(deviation)
+    threads.same(rows).same(columns).first(first).end(first).run()
+  }
+  const pullRows = over('layerNormPullback', COST.derivative, row, same, same, row, row, same, one, one, size, width)
+  const pullRmsRows = over('rmsNormPullback', COST.derivative, row, same, row, row, same, one, size, width)
+
+  return {
+    ...parallelProducts(threads, kernels),
+    dot: kernels.dot,
+    // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
+    layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
+      if (!threads.splits(rows * columns * COST.derivative, rows, 1))
+        return kernels.layerNormPullback(dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns)
+      pullRows(dx, 0, 0, dy, x, weight, mean, deviation, rows, columns)
+      normWeights(dWeight, dBias, dy, x, mean, deviation, rows, columns, 0, columns)
+    },
+    rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, rows, columns) => {
+      if (!threads.splits(rows * columns * COST.derivative, rows, 1))
+        return kernels.rmsNormPullback(dx, dWeight, dy, x, weight, deviation, rows, columns)
+      pullRmsRows(dx, 0, dy, x, weight, deviation, rows, columns)
+      normWeights(dWeight, 0, dy, x, 0, deviation, rows, columns, 0, columns)
+    },
+    normWeightPullback: normWeights,
+    layerNorm: over('layerNorm', COST.norm, row, one, one, row, same, same, same, size, width),
+    rmsNorm: over('rmsNorm', COST.norm, row, one, row, same, same, size, width),
+    softmax: over('softmax', COST.function, row, row, size, width),
+    softmaxPullback: over('softmaxPullback', COST.norm, row, row, row, size, width),
+    crossEntropy: over('crossEntropy', COST.function, one, one, row, one, same, same, size, width),
+    crossEntropyPullback: over('crossEntropyPullback', COST.function, row, one, row, one, one, same, same, size, width),
+    gather: over('gather', COST.move, row, same, one, size, width),
+    sumRows: over('sumRows', COST.arithmetic, one, row, size, width),
+    maxRows: over('maxRows', COST.arithmetic, one, row, size, width),
+    sumColumns: foldColumns('sumColumns'),
+    maxColumns: foldColumns('maxColumns'),
+    // Each share adds into rows of its own, in the order of all ids.
+    scatterAdd: (out, x, ids, count, columns, first, end) => {
+      const cost = (end - first + count) * columns * COST.move
+      if (!threads.splits(cost, end - first, 1)) return kernels.scatterAdd(out, x, ids, count, columns, first, end)
+      threads.begin('scatterAdd').same(out).same(x).same(ids).same(count).same(columns).first(first).end(first).run()
+    },
+    copyRows: (out, outStride, x, xStride, rows, columns) => {
+      if (!threads.splits(rows * columns * COST.move, rows, 1))
+        return kernels.copyRows(out, outStride, x, xStride, rows, columns)
+      threads
+        .begin('copyRows')
+        .moving(out, FLOAT * outStride)
+        .same(outStride)
+        .moving(x, FLOAT * xStride)
+        .same(xStride)
+      threads.size().same(columns).run()
+    },
+    transpose: (out, outStride, x, xStride, rows, columns) => {
+      if (!threads.splits(rows * columns * COST.arithmetic, columns, VECTOR))
+        return kernels.transpose(out, outStride, x, xStride, rows, columns)
+      threads
+        .begin('transpose')
+        .moving(out, FLOAT * outStride)
+        .same(outStride)
+        .moving(x, FLOAT)
+        .same(xStride)
+      threads.same(rows).size().run()
+    },
+    rotary: (out, x, cosine, sine, direction, batch, time, heads, half) => {
+      const position = FLOAT * heads * 2 * half
+      const cost = batch * time * heads * half * COST.norm
+      if (batch > 1 && threads.splits(cost, batch, 1)) {
+        threads
+          .begin('rotary')
+          .moving(out, position * time)
+          .moving(x, position * time)
+          .same(cosine)
+          .same(sine)
+        threads.same(direction).size().same(time).same(heads).same(half).run()
+      } else if (batch === 1 && threads.splits(cost, time, 1)) {
+        threads.begin('rotary').moving(out, position).moving(x, position)
+        threads.moving(cosine, FLOAT * half).moving(sine, FLOAT * half)
+        threads.same(direction).same(1).size().same(heads).same(half).run()
+      } else kernels.rotary(out, x, cosine, sine, direction, batch, time, heads, half)
+    },
+    randomScratch: () => threads.count * each(kernels.randomScratch()),
+    uniform: (out, key0, key1, start, count, scratch) => {
+      if (!threads.splits(count * COST.random, count, VECTOR))
+        return kernels.uniform(out, key0, key1, start, count, scratch)
+      threads.begin('uniform').moving(out, FLOAT).same(key0).same(key1).first(start).size()
+      threads.scratch(scratch, each(kernels.randomScratch())).run()
+    },
+    dropout: (out, x, key0, key1, threshold, factor, start, count, scratch) => {
+      if (!threads.splits(count * COST.random, count, VECTOR))
+        return kernels.dropout(out, x, key0, key1, threshold, factor, start, count, scratch)
+      threads.begin('dropout').moving(out, FLOAT).moving(x, FLOAT).same(key0).same(key1).same(threshold).same(factor)
+      threads.first(start).size().scratch(scratch, each(kernels.randomScratch())).run()
+    },
+    adamW: over(
+      'adamW',
+      COST.function,
+      ...[one, one, one, one, one],
+      ...[same, same, same, same, same, same, same, same, same],
+      size,
+    ),
+    accumulate: over('accumulate', COST.arithmetic, one, one, same, size),
+    copy: over('copy', COST.move, one, one, size),
+    fill: over('fill', COST.move, one, same, size),
+    add: zip('add'),
+    subtract: zip('subtract'),
+    multiply: zip('multiply'),
+    divide: zip('divide'),
+    maximum: zip('maximum'),
+    minimum: zip('minimum'),
+    greaterEqual: zip('greaterEqual'),
+    negate: map('negate'),
+    exp: map('exp', COST.function),
+    log: map('log', COST.function),
+    sqrt: map('sqrt'),
+    reciprocalSqrt: map('reciprocalSqrt'),
+    reciprocal: map('reciprocal'),
+    tanh: map('tanh', COST.function),
+    sigmoid: map('sigmoid', COST.function),
+    erf: map('erf', COST.function),
+    relu: map('relu'),
+    square: map('square'),
+    abs: map('abs'),
+    step: map('step'),
+    gelu: map('gelu', COST.function),
+    geluTanh: map('geluTanh', COST.function),
+    silu: map('silu', COST.function),
+    geluPullback: pull('geluPullback'),
+    geluTanhPullback: pull('geluTanhPullback'),
+    siluPullback: pull('siluPullback'),
+    reluPullback: pull('reluPullback'),
+    tanhPullback: pull('tanhPullback'),
+    sigmoidPullback: pull('sigmoidPullback'),
+  }
+}

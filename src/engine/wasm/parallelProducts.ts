@@ -1,0 +1,125 @@
+/** Products and attention over threads: by products, columns, rows or heads, each with scratch memory of its own. */
+import type { Kernels } from './binary.generated.ts'
+import { COST, FEW_ROWS, FLOAT } from './costs.ts'
+import { LINE } from './heap.ts'
+import type { Threads } from './threads.ts'
+
+/** Columns and rows that a product takes at once. */
+const PANELS = 16
+const TILE = 5
+
+/** Bytes of one thread's scratch memory, on cache lines of its own. */
+export const each = (bytes: number): number => Math.ceil((bytes >>> 0) / LINE) * LINE
+
+type Products = Pick<
+  Kernels,
+  | 'gemm'
+  | 'gemmBatch'
+  | 'gemmScratch'
+  | 'attention'
+  | 'attentionScratch'
+  | 'attentionPullback'
+  | 'attentionPullbackScratch'
+>
+
+export const parallelProducts = (threads: Threads, kernels: Kernels): Products => {
+  const gemm: Kernels['gemm'] = (
+    out,
+    outRow,
+    x,
+    xRow,
+    xInner,
+    y,
+    yInner,
+    yColumn,
+    bias,
+    rows,
+    inner,
+    columns,
+    scratch,
+  ) => {
+    const few = rows <= FEW_ROWS
+    const cost = rows * inner * columns * (few ? COST.stream : COST.product)
+    const bytes = each(kernels.gemmScratch(rows, inner))
+    // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one.
+    if ((few || xInner === 1 || columns >= rows) && threads.splits(cost, columns, PANELS)) {
+      threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
+      threads
+        .moving(y, FLOAT * yColumn)
+        .same(yInner)
+        .same(yColumn)
+        .moving(bias, FLOAT)
+      threads.same(rows).same(inner).size().scratch(scratch, bytes).run()
+    } else if (!few && threads.splits(cost, rows, TILE)) {
+      threads
+        .begin('gemm')
+        .moving(out, FLOAT * outRow)
+        .same(outRow)
+        .moving(x, FLOAT * xRow)
+        .same(xRow)
+        .same(xInner)
+      threads.same(y).same(yInner).same(yColumn).same(bias)
+      threads.size().same(inner).same(columns).scratch(scratch, bytes).run()
+    } else kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
+  }
+  return {
+    gemm,
+    gemmBatch: (...call) => {
+      const [out, outStep, outRow, x, xStep, xRow, xInner, y, yStep, yInner, yColumn, bias, ...sizes] = call
+      const [rows, inner, columns, products, scratch] = sizes
+      const cost = products * rows * inner * columns * (rows <= FEW_ROWS ? COST.stream : COST.product)
+      if (products >= threads.count && threads.splits(cost, products, 1)) {
+        threads
+          .begin('gemmBatch')
+          .moving(out, FLOAT * outStep)
+          .same(outStep)
+          .same(outRow)
+        threads
+          .moving(x, FLOAT * xStep)
+          .same(xStep)
+          .same(xRow)
+          .same(xInner)
+        threads
+          .moving(y, FLOAT * yStep)
+          .same(yStep)
+          .same(yInner)
+          .same(yColumn)
+          .same(bias)
+        threads.same(rows).same(inner).same(columns).size()
+        threads.scratch(scratch, each(kernels.gemmScratch(rows, inner))).run()
+      } else
+        for (let i = 0; i < products; i++) {
+          const [to, from, other] = [out + FLOAT * i * outStep, x + FLOAT * i * xStep, y + FLOAT * i * yStep]
+          gemm(to, outRow, from, xRow, xInner, other, yInner, yColumn, bias, rows, inner, columns, scratch)
+        }
+    },
+    gemmScratch: (rows, inner) => threads.count * each(kernels.gemmScratch(rows, inner)),
+    attention: (...call) => {
+      const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
+      const [causal, scale, start, end, scratch] = rest
+      const product = queries <= FEW_ROWS ? COST.stream : COST.product
+      const scores = ((end - start) * queries * keys * heads) / keyValueHeads
+      if (!threads.splits(scores * (2 * width * product + COST.function), end - start, 1))
+        return kernels.attention(...call)
+      threads.begin('attention').same(out).same(logSumExp).same(query).same(key).same(value)
+      threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
+      threads.same(causal).same(scale).first(start).end(start)
+      threads.scratch(scratch, each(kernels.attentionScratch(queries, keys, width))).run()
+    },
+    attentionScratch: (queries, keys, width) => threads.count * each(kernels.attentionScratch(queries, keys, width)),
+    attentionPullback: (...call) => {
+      const [dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, ...sizes] = call
+      const [queries, keys, capacity, heads, keyValueHeads, width, causal, scale, start, end, scratch] = sizes
+      const scores = ((end - start) * queries * keys * heads) / keyValueHeads
+      if (!threads.splits(scores * (5 * width * COST.product + COST.derivative), end - start, 1))
+        return kernels.attentionPullback(...call)
+      threads.begin('attentionPullback').same(dQuery).same(dKey).same(dValue).same(dOut)
+      threads.same(query).same(key).same(value).same(out).same(logSumExp)
+      threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
+      threads.same(causal).same(scale).first(start).end(start)
+      threads.scratch(scratch, each(kernels.attentionPullbackScratch(queries, keys, width))).run()
+    },
+    attentionPullbackScratch: (queries, keys, width) =>
+      threads.count * each(kernels.attentionPullbackScratch(queries, keys, width)),
+  }
+}

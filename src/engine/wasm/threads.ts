@@ -1,0 +1,232 @@
+/**
+ * Splits kernel calls over threads that share one memory; dispatch stays synchronous. The caller takes shares like every worker, then waits
+ * for those that were begun: awake for a moment, then asleep, so that a worker which lost its processor gets the caller's.
+ * No reduction is ever split, so results do not depend on the number of threads. Workers start at the first work worth it; until they
+ * are up the caller works alone.
+ */
+import { type Kernels, kernelNames } from './binary.generated.ts'
+import { startWorker } from './host.ts'
+import type { Loaded } from './kernels.ts'
+import type { Memory } from './memory.ts'
+import { layout as l, work } from './worker.ts'
+
+/** A kernel failed on one of the threads, or a thread does not answer. The message says whether the engine is usable. */
+export class ThreadError extends Error {
+  override readonly name = 'ThreadError'
+}
+
+/** Nanoseconds of one thread's work from which on a kernel is split. */
+const SPLIT_FROM = 20_000
+/** Nanoseconds of work that could have been split before workers are started. */
+const START_FROM = 1_000_000
+/** A share's least nanoseconds, and how many shares a thread at most: late threads then cost little. */
+const SHARE_FROM = 8_000
+const SHARES_A_THREAD = 4
+/** Looks at a word before sleeping: about 50 µs. */
+const SPINS = 50_000
+/** Milliseconds that the caller sleeps at once, and how often, until a silent worker is given up. */
+const NAP = 1000
+const NAPS = 60
+
+export interface ThreadOptions {
+  /** The caller's included. */
+  readonly threads: number
+  /** See SPLIT_FROM; 0 splits whatever has two parts and starts workers at once: for tests. */
+  readonly splitFrom?: number | undefined
+}
+
+export class Threads {
+  readonly count: number
+  readonly #memory: Memory
+  readonly #loaded: Loaded
+  readonly #splitFrom: number
+  readonly #address: number
+  readonly #words: Int32Array
+  readonly #job: Float64Array
+  #state: 'idle' | 'started' | 'alone' | 'broken' = 'idle'
+  #reason = ''
+  #seen = 0
+  #shares = 0
+  #chunk = 0
+  #total = 0
+  #arguments = 0
+  #moves = 0
+
+  constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM }: ThreadOptions) {
+    this.count = threads
+    this.#memory = memory
+    this.#loaded = loaded
+    this.#splitFrom = splitFrom
+    this.#address = memory.allocate(l.BYTES).address
+    this.#words = new Int32Array(memory.wasm.buffer, this.#address, l.WORDS).fill(0)
+    this.#job = new Float64Array(memory.wasm.buffer, this.#address + l.JOB, l.NUMBERS)
+  }
+
+  /** Why kernels run on one thread after all; empty while they do not. */
+  get reason(): string {
+    return this.#reason
+  }
+
+  /** Threads that compute, or will. */
+  get usable(): number {
+    return this.#state === 'alone' ? 1 : this.count
+  }
+
+  /**
+   * Whether to split a call of `cost` nanoseconds with `total` equal units of work into shares of a multiple of `grain` units.
+   * If so, describe its arguments in order, from `begin` to `run`.
+   */
+  splits(cost: number, total: number, grain: number): boolean {
+    if (cost < this.#splitFrom || this.#state === 'alone') return false
+    if (this.#state === 'broken') throw new ThreadError(this.#reason)
+    if (this.#state === 'idle') {
+      this.#seen += cost
+      if (this.#splitFrom > 0 && this.#seen < START_FROM) return false
+      this.#start()
+    }
+    const most = this.count * SHARES_A_THREAD
+    const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
+    this.#chunk = Math.ceil(total / shares / grain) * grain
+    this.#shares = Math.ceil(total / this.#chunk)
+    this.#total = total
+    return this.#shares > 1
+  }
+
+  begin(kernel: keyof Kernels): this {
+    this.#job[l.KERNEL] = kernelNames.indexOf(kernel)
+    this.#arguments = 0
+    this.#moves = 0
+    return this
+  }
+
+  /** An argument that is the same for every share. */
+  same(value: number): this {
+    this.#job[l.FIRST + this.#arguments++] = value
+    return this
+  }
+
+  /** An address that moves by `bytes` a unit of work; 0 stays 0, which means absent. */
+  moving(address: number, bytes: number): this {
+    return this.#moved(address, address === 0 ? 0 : bytes, 0, 0)
+  }
+
+  /** The share's number of units. */
+  size(): this {
+    return this.#moved(0, 0, 1, 0)
+  }
+
+  /** The share's first unit, when the call's is `from`. */
+  first(from: number): this {
+    return this.#moved(from, 1, 0, 0)
+  }
+
+  /** The unit behind the share's last one. */
+  end(from: number): this {
+    return this.#moved(from, 1, 1, 0)
+  }
+
+  /** An address of `bytes` for each thread. */
+  scratch(address: number, bytes: number): this {
+    return this.#moved(address, 0, 0, bytes)
+  }
+
+  #moved(value: number, perUnitBefore: number, perUnit: number, perThread: number): this {
+    const job = this.#job
+    const at = l.FIRST_MOVE + 4 * this.#moves++
+    job[at] = this.#arguments
+    job[at + 1] = perUnitBefore
+    job[at + 2] = perUnit
+    job[at + 3] = perThread
+    return this.same(value)
+  }
+
+  /** Runs the described call on all threads and returns when it is done. */
+  run(): void {
+    const job = this.#job
+    const words = this.#words
+    const shares = this.#shares
+    job[l.SHARES] = shares
+    job[l.TOTAL] = this.#total
+    job[l.CHUNK] = this.#chunk
+    job[l.ARGUMENTS] = this.#arguments
+    job[l.MOVES] = this.#moves
+    Atomics.store(words, l.DONE, 0)
+    Atomics.store(words, l.LEFT, shares)
+    if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
+    work(this.#loaded.list, words, job, l, 0)
+    if (Atomics.load(words, l.DONE) !== shares) this.#await(shares)
+    if (Atomics.load(words, l.FAILED) > 0) this.#failed()
+  }
+
+  #await(shares: number): void {
+    const words = this.#words
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(words, l.DONE) === shares) return
+    Atomics.store(words, l.WAITING, 1)
+    let naps = 0
+    for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE)) {
+      if (Atomics.wait(words, l.DONE, done, NAP) !== 'timed-out') naps = 0
+      else if (++naps === NAPS) this.#giveUp()
+    }
+    Atomics.store(words, l.WAITING, 0)
+  }
+
+  #giveUp(): never {
+    this.#state = 'broken'
+    this.#reason = `a worker of the wasm engine has been silent for ${(NAPS * NAP) / 1000} s inside ${this.#kernel()}: the engine is not usable any more`
+    throw new ThreadError(this.#reason)
+  }
+
+  #failed(): never {
+    const words = this.#words
+    const length = Atomics.exchange(words, l.FAILED, 0)
+    const text = String.fromCharCode(...words.subarray(l.TEXT, l.TEXT + length))
+    const cause = `${this.#kernel()} failed on a thread of the wasm engine: ${text}`
+    this.#alone(cause)
+    throw new ThreadError(`${cause}; the engine is usable and computes on one thread from now on`)
+  }
+
+  #kernel(): string {
+    return kernelNames[this.#job[l.KERNEL] ?? 0] ?? 'a kernel'
+  }
+
+  #start(): void {
+    this.#state = 'started'
+    const { wasm: memory } = this.#memory
+    const { module } = this.#loaded
+    const ended = (cause: string): void => this.#alone(`a worker ended: ${cause}`)
+    try {
+      for (let thread = 1; thread < this.count; thread++)
+        startWorker(
+          { module, memory, names: kernelNames, layout: l, address: this.#address, thread, spins: SPINS },
+          ended,
+        )
+    } catch (cause) {
+      this.#alone(`a worker could not be started: ${cause}`)
+    }
+  }
+
+  #alone(reason: string): void {
+    if (this.#state === 'alone' || this.#state === 'broken') return
+    this.#reason = reason
+    this.stop()
+  }
+
+  /** Ends the workers; the caller computes alone from now on. */
+  stop(): void {
+    this.#state = 'alone'
+    Atomics.store(this.#words, l.LEFT, -1)
+    Atomics.notify(this.#words, l.LEFT)
+  }
+
+  /** Starts the workers now and waits for them, each time at most `milliseconds`; whether all are up. */
+  warm(milliseconds: number): boolean {
+    if (this.#state === 'idle') this.#start()
+    const wanted = this.count - 1
+    let ready = Atomics.load(this.#words, l.READY)
+    while (this.#state === 'started' && ready < wanted) {
+      if (Atomics.wait(this.#words, l.READY, ready, milliseconds) === 'timed-out') return false
+      ready = Atomics.load(this.#words, l.READY)
+    }
+    return this.#state === 'started'
+  }
+}

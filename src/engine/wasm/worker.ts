@@ -1,0 +1,116 @@
+/**
+ * What every thread runs over the control block, and the program of a worker. A kernel call is cut into shares; a thread claims one by
+ * counting LEFT down, so a share that a late worker has not begun is done by another thread. Whoever claimed a share may read the job:
+ * it stays until all shares are done.
+ *
+ * `work` and `serve` travel to workers as source text: they use nothing from outside themselves and name no function inside.
+ */
+
+/** A compiled kernel by position, all its arguments numbers. */
+export type Kernel = (...values: number[]) => unknown
+
+/** What a worker is given. */
+export interface WorkerData {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  readonly names: readonly string[]
+  readonly layout: typeof layout
+  /** Of the control block, in bytes. */
+  readonly address: number
+  /** 1, 2, ...; the caller is thread 0. */
+  readonly thread: number
+  /** Looks at LEFT before it sleeps. */
+  readonly spins: number
+}
+
+/** The control block. Words (i32) that threads contend for lie on cache lines of their own. */
+export const layout = {
+  /** Shares not yet claimed; -1 ends the workers. */
+  LEFT: 0,
+  /** Shares done. */
+  DONE: 16,
+  /** Workers that sleep on LEFT. */
+  SLEEPERS: 32,
+  /** 1 while the caller sleeps on DONE. */
+  WAITING: 33,
+  /** Workers that have started. */
+  READY: 34,
+  /** Length of the error's text; 0: no share failed. */
+  FAILED: 35,
+  TEXT: 48,
+  TEXT_LENGTH: 208,
+  WORDS: 256,
+  /** f64 numbers behind the words: the job. */
+  JOB: 1024,
+  KERNEL: 0,
+  SHARES: 1,
+  TOTAL: 2,
+  CHUNK: 3,
+  ARGUMENTS: 4,
+  MOVES: 5,
+  /** Arguments of the whole call. */
+  FIRST: 6,
+  MOST_ARGUMENTS: 24,
+  /** Four numbers a move: which argument, and what is added to it a unit before the share, a unit in the share, a thread. */
+  FIRST_MOVE: 30,
+  NUMBERS: 126,
+  BYTES: 1024 + 126 * 8,
+} as const
+
+/** Claims and runs shares until none is left. A share that throws leaves its error's text in the control block. */
+export function work(
+  kernels: readonly Kernel[],
+  words: Int32Array,
+  job: Float64Array,
+  l: typeof layout,
+  thread: number,
+): void {
+  for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
+    if (Atomics.compareExchange(words, l.LEFT, left, left - 1) !== left) continue
+    const chunk = job[l.CHUNK] ?? 0
+    const start = ((job[l.SHARES] ?? 0) - left) * chunk
+    const size = Math.min(chunk, (job[l.TOTAL] ?? 0) - start)
+    const values = Array.from(job.subarray(l.FIRST, l.FIRST + (job[l.ARGUMENTS] ?? 0)))
+    const end = l.FIRST_MOVE + 4 * (job[l.MOVES] ?? 0)
+    for (let at = l.FIRST_MOVE; at < end; at += 4) {
+      const moved = (job[at + 1] ?? 0) * start + (job[at + 2] ?? 0) * size + (job[at + 3] ?? 0) * thread
+      const argument = job[at] ?? 0
+      values[argument] = (values[argument] ?? 0) + moved
+    }
+    try {
+      kernels[job[l.KERNEL] ?? 0]?.(...values)
+    } catch (cause) {
+      const text = `${cause}`.slice(0, l.TEXT_LENGTH)
+      for (let i = 0; i < text.length; i++) words[l.TEXT + i] = text.charCodeAt(i)
+      Atomics.store(words, l.FAILED, text.length)
+    }
+    Atomics.add(words, l.DONE, 1)
+    if (Atomics.load(words, l.WAITING) === 1) Atomics.notify(words, l.DONE)
+  }
+}
+
+/** A worker's life: waits for shares, at first awake, then asleep, until LEFT is negative. */
+export function serve(data: WorkerData, run: typeof work): void {
+  const { module, memory, names, layout: l, address, thread, spins } = data
+  const exports: object = new WebAssembly.Instance(module, { env: { memory } }).exports
+  const kernels: Kernel[] = []
+  for (const name of names) kernels.push(Reflect.get(exports, name))
+  const words = new Int32Array(memory.buffer, address, l.WORDS)
+  const job = new Float64Array(memory.buffer, address + l.JOB, l.NUMBERS)
+  Atomics.add(words, l.READY, 1)
+  Atomics.notify(words, l.READY)
+  for (;;) {
+    let left = Atomics.load(words, l.LEFT)
+    for (let i = 0; left === 0 && i < spins; i++) left = Atomics.load(words, l.LEFT)
+    if (left > 0) run(kernels, words, job, l, thread)
+    else if (left < 0) return
+    else {
+      Atomics.add(words, l.SLEEPERS, 1)
+      Atomics.wait(words, l.LEFT, 0)
+      Atomics.sub(words, l.SLEEPERS, 1)
+    }
+  }
+}
+
+/** The program of a worker: `start` calls `serve(data, work)`, whatever a bundler has made of these names. */
+export const workerSource = (start: string): string => `const work = ${work}\nconst serve = ${serve}\n${start}`
