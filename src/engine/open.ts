@@ -12,6 +12,12 @@ export interface Opened {
   readonly reason: string
 }
 
+/** The wasm engine on all processors, which small kernels never wait for. */
+const openWasm = (why: string): Opened => {
+  const engine = wasmEngine({ threads: 'auto' })
+  return { engine, reason: engine.threads > 1 ? `${why}; up to ${engine.threads} threads` : why }
+}
+
 /** An engine by name, and why. gpu.js is loaded only where it is asked for. */
 export const openEngine = async (name: EngineName): Promise<Opened> => {
   switch (name) {
@@ -23,11 +29,8 @@ export const openEngine = async (name: EngineName): Promise<Opened> => {
       return { engine, reason: ['asked for', engine.fallbackReason].filter(part => part !== '').join('; ') }
     }
     case 'wasm':
-      return { engine: wasmEngine(), reason: 'asked for' }
+      return openWasm('asked for')
     case 'auto':
-      return {
-        engine: wasmEngine(),
-        reason: 'no GPU was asked for, and WebAssembly SIMD is the fastest engine on a CPU',
-      }
+      return openWasm('no GPU was asked for, and WebAssembly SIMD is the fastest engine on a CPU')
   }
 }

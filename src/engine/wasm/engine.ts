@@ -32,7 +32,10 @@ export interface WasmOptions {
 export interface WasmEngine extends Engine {
   /** Threads that compute, or will once there is work for them. */
   readonly threads: number
-  /** Starts the workers now and waits for them, 5 s at most; whether all threads are up. */
+  /**
+   * Starts the workers now and waits for them, 5 s at most; whether all threads are up. Browsers start a worker's workers only while its
+   * event loop turns.
+   */
   warm(): boolean
   /** Ends the workers at once rather than with the engine or the process; the engine computes on one thread from then on. */
   close(): void

@@ -22,8 +22,17 @@ const START_FROM = 1_000_000
 /** A share's least nanoseconds, and how many shares a thread at most: late threads then cost little. */
 const SHARE_FROM = 8_000
 const SHARES_A_THREAD = 4
-/** Looks at a word before sleeping: about 50 µs. */
-const SPINS = 50_000
+/** A look at a word takes about so many nanoseconds. */
+const LOOK = 4
+/** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */
+const WORKER_LOOKS = 50_000
+/** The caller looks for what it finds a share to cost, times 4, between these nanoseconds; then it sleeps. */
+const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
+/**
+ * A share that takes longer than that lost its processor to another process. So many calls then run on one thread, twice as many each
+ * time, half as many after each call that went well.
+ */
+const RETREAT = { least: 8, most: 1024 }
 /** Milliseconds that the caller sleeps at once, and how often, until a silent worker is given up. */
 const NAP = 1000
 const NAPS = 60
@@ -46,6 +55,10 @@ export class Threads {
   #state: 'idle' | 'started' | 'alone' | 'broken' = 'idle'
   #reason = ''
   #seen = 0
+  /** Calls left to run alone, and how many the next retreat takes. */
+  #retreating = 0
+  #retreat = RETREAT.least
+  #looks = 0
   #shares = 0
   #chunk = 0
   #total = 0
@@ -84,11 +97,16 @@ export class Threads {
       if (this.#splitFrom > 0 && this.#seen < START_FROM) return false
       this.#start()
     }
+    if (this.#retreating > 0) {
+      this.#retreating--
+      return false
+    }
     const most = this.count * SHARES_A_THREAD
     const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
     this.#chunk = Math.ceil(total / shares / grain) * grain
     this.#shares = Math.ceil(total / this.#chunk)
     this.#total = total
+    this.#looks = Math.min(PATIENCE.most, PATIENCE.least + (PATIENCE.shares * cost) / this.#shares) / LOOK
     return this.#shares > 1
   }
 
@@ -154,13 +172,14 @@ export class Threads {
     Atomics.store(words, l.LEFT, shares)
     if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
     work(this.#loaded.list, words, job, l, 0)
-    if (Atomics.load(words, l.DONE) !== shares) this.#await(shares)
+    this.#learn(Atomics.load(words, l.DONE) === shares || this.#await(shares))
     if (Atomics.load(words, l.FAILED) > 0) this.#failed()
   }
 
-  #await(shares: number): void {
+  /** Waits for the shares of others; whether none kept the caller beyond its patience. */
+  #await(shares: number): boolean {
     const words = this.#words
-    for (let i = 0; i < SPINS; i++) if (Atomics.load(words, l.DONE) === shares) return
+    for (let i = 0; i < this.#looks; i++) if (Atomics.load(words, l.DONE) === shares) return true
     Atomics.store(words, l.WAITING, 1)
     let naps = 0
     for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE)) {
@@ -168,6 +187,15 @@ export class Threads {
       else if (++naps === NAPS) this.#giveUp()
     }
     Atomics.store(words, l.WAITING, 0)
+    return false
+  }
+
+  #learn(prompt: boolean): void {
+    if (prompt) this.#retreat = Math.max(RETREAT.least, this.#retreat / 2)
+    else if (this.#splitFrom > 0 && this.#looks < PATIENCE.most / LOOK) {
+      this.#retreating = this.#retreat
+      this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
+    }
   }
 
   #giveUp(): never {
@@ -197,7 +225,7 @@ export class Threads {
     try {
       for (let thread = 1; thread < this.count; thread++)
         startWorker(
-          { module, memory, names: kernelNames, layout: l, address: this.#address, thread, spins: SPINS },
+          { module, memory, names: kernelNames, layout: l, address: this.#address, thread, looks: WORKER_LOOKS },
           ended,
         )
     } catch (cause) {

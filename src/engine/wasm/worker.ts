@@ -20,7 +20,7 @@ export interface WorkerData {
   /** 1, 2, ...; the caller is thread 0. */
   readonly thread: number
   /** Looks at LEFT before it sleeps. */
-  readonly spins: number
+  readonly looks: number
 }
 
 /** The control block. Words (i32) that threads contend for lie on cache lines of their own. */
@@ -91,7 +91,7 @@ export function work(
 
 /** A worker's life: waits for shares, at first awake, then asleep, until LEFT is negative. */
 export function serve(data: WorkerData, run: typeof work): void {
-  const { module, memory, names, layout: l, address, thread, spins } = data
+  const { module, memory, names, layout: l, address, thread, looks } = data
   const exports: object = new WebAssembly.Instance(module, { env: { memory } }).exports
   const kernels: Kernel[] = []
   for (const name of names) kernels.push(Reflect.get(exports, name))
@@ -101,7 +101,7 @@ export function serve(data: WorkerData, run: typeof work): void {
   Atomics.notify(words, l.READY)
   for (;;) {
     let left = Atomics.load(words, l.LEFT)
-    for (let i = 0; left === 0 && i < spins; i++) left = Atomics.load(words, l.LEFT)
+    for (let i = 0; left === 0 && i < looks; i++) left = Atomics.load(words, l.LEFT)
     if (left > 0) run(kernels, words, job, l, thread)
     else if (left < 0) return
     else {
