@@ -21,18 +21,21 @@ export const binary = (
   y: number,
   { shape, x: xs, y: ys }: Broadcast,
 ): void => {
-  const rank = shape.length
-  const last = rank - 1
+  const last = shape.length - 1
   const inner = shape[last] ?? 1
-  const outer = shape[last - 1] ?? 1
+  if (last < 1) {
+    kernel(out, x, 0, xs[0] ?? 0, y, 0, ys[0] ?? 0, 1, inner)
+    return
+  }
+  const outer = shape[last - 1]
   const matrices = (axis: number, to: number, from: number, other: number): number => {
-    if (axis >= rank - 2) {
-      kernel(to, from, xs[last - 1] ?? 0, xs[last] ?? 0, other, ys[last - 1] ?? 0, ys[last] ?? 0, outer, inner)
+    if (axis >= last - 1) {
+      kernel(to, from, xs[last - 1], xs[last], other, ys[last - 1], ys[last], outer, inner)
       return to + 4 * outer * inner
     }
     let next = to
-    for (let i = 0; i < (shape[axis] ?? 1); i++)
-      next = matrices(axis + 1, next, from + 4 * i * (xs[axis] ?? 0), other + 4 * i * (ys[axis] ?? 0))
+    for (let i = 0; i < shape[axis]; i++)
+      next = matrices(axis + 1, next, from + 4 * i * xs[axis], other + 4 * i * ys[axis])
     return next
   }
   matrices(0, out, x, y)

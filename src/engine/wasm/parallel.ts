@@ -32,17 +32,14 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     const sizeAt = roles.indexOf(size)
     const widthAt = roles.indexOf(width)
     return (...call) => {
-      const total = call[sizeAt] ?? 0
-      const numbers = call[widthAt] ?? 1
-      if (!threads.splits(total * numbers * cost, total, widthAt < 0 ? VECTOR : 1)) {
-        direct?.(...call)
-        return
+      const total = call[sizeAt]
+      const numbers = widthAt < 0 ? 1 : call[widthAt]
+      if (!threads.splits(total * numbers * cost, total, widthAt < 0 ? VECTOR : 1)) direct(...call)
+      else {
+        threads.begin(name)
+        for (let i = 0; i < call.length; i++) roles[i](call[i], numbers)
+        threads.run()
       }
-      threads.begin(name)
-      roles.forEach((role, i) => {
-        role(call[i] ?? 0, numbers)
-      })
-      threads.run()
     }
   }
   const map = (name: Name, cost: number = COST.arithmetic): Kernel => over(name, cost, one, one, size)
@@ -50,10 +47,10 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
   const zip = (name: Name): Kernel => {
     const direct = list[kernelNames.indexOf(name)]
     return (...call) => {
-      const [out = 0, x = 0, xOuter = 0, xInner = 0, y = 0, yOuter = 0, yInner = 0, outer = 0, inner = 0] = call
+      const [out, x, xOuter, xInner, y, yOuter, yInner, outer, inner] = call
       const byRows = outer > 1
       if (!threads.splits(outer * inner * COST.arithmetic, byRows ? outer : inner, byRows ? 1 : VECTOR)) {
-        direct?.(...call)
+        direct(...call)
         return
       }
       threads.begin(name).moving(out, byRows ? FLOAT * inner : FLOAT)

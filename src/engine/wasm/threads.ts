@@ -214,7 +214,7 @@ export class Threads {
   }
 
   #kernel(): string {
-    return kernelNames[this.#job[l.KERNEL] ?? 0] ?? 'a kernel'
+    return kernelNames[this.#job[l.KERNEL]]
   }
 
   #start(): void {

@@ -67,18 +67,14 @@ export function work(
 ): void {
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
     if (Atomics.compareExchange(words, l.LEFT, left, left - 1) !== left) continue
-    const chunk = job[l.CHUNK] ?? 0
-    const start = ((job[l.SHARES] ?? 0) - left) * chunk
-    const size = Math.min(chunk, (job[l.TOTAL] ?? 0) - start)
-    const values = Array.from(job.subarray(l.FIRST, l.FIRST + (job[l.ARGUMENTS] ?? 0)))
-    const end = l.FIRST_MOVE + 4 * (job[l.MOVES] ?? 0)
-    for (let at = l.FIRST_MOVE; at < end; at += 4) {
-      const moved = (job[at + 1] ?? 0) * start + (job[at + 2] ?? 0) * size + (job[at + 3] ?? 0) * thread
-      const argument = job[at] ?? 0
-      values[argument] = (values[argument] ?? 0) + moved
-    }
+    const start = (job[l.SHARES] - left) * job[l.CHUNK]
+    const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
+    const values = Array.from(job.subarray(l.FIRST, l.FIRST + job[l.ARGUMENTS]))
+    const end = l.FIRST_MOVE + 4 * job[l.MOVES]
+    for (let at = l.FIRST_MOVE; at < end; at += 4)
+      values[job[at]] += job[at + 1] * start + job[at + 2] * size + job[at + 3] * thread
     try {
-      kernels[job[l.KERNEL] ?? 0]?.(...values)
+      kernels[job[l.KERNEL]](...values)
     } catch (cause) {
       const text = `${cause}`.slice(0, l.TEXT_LENGTH)
       for (let i = 0; i < text.length; i++) words[l.TEXT + i] = text.charCodeAt(i)
