@@ -45,6 +45,17 @@ const BYTES = 4
 const MOST_AUTOMATIC_THREADS = 4
 const WARM_MILLISECONDS = 5000
 
+/** A memory that threads share, or, where the host has none, one that they do not and why. */
+const openMemory = (bytes: number, threads: number): { memory: Memory; shared: boolean; missing: string } => {
+  const missing = threads > 1 ? threadsMissing() : ''
+  if (threads === 1 || missing !== '') return { memory: new Memory(bytes), shared: false, missing }
+  try {
+    return { memory: new Memory(bytes, true), shared: true, missing }
+  } catch (cause) {
+    return { memory: new Memory(bytes), shared: false, missing: `no memory that threads share: ${cause}` }
+  }
+}
+
 /** Ends the workers of engines that nobody holds any more. */
 const forgotten = new FinalizationRegistry<Threads>(threads => threads.stop())
 
@@ -62,9 +73,8 @@ class SimdEngine implements WasmEngine {
   constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom }: WasmOptions) {
     const wanted = threads === 'auto' ? Math.min(processors(), MOST_AUTOMATIC_THREADS) : threads
     if (!Number.isInteger(wanted) || wanted < 1) throw new RangeError(`threads: expected 1 or more, found ${threads}`)
-    const missing = wanted > 1 ? threadsMissing() : ''
-    const shared = wanted > 1 && missing === ''
-    this.#memory = new Memory(maximumBytes, shared)
+    const { memory, shared, missing } = openMemory(maximumBytes, wanted)
+    this.#memory = memory
     const loaded = loadKernels(this.#memory.wasm, relaxed, shared)
     this.#threads = shared ? new Threads(this.#memory, loaded, { threads: wanted, splitFrom }) : null
     const kernels = this.#threads === null ? loaded.kernels : parallel(this.#threads, loaded)

@@ -339,10 +339,17 @@ test('where threads cannot be had there is one, and the engine says why', t => {
   const refuse = (): never => {
     throw new TypeError('Atomics.wait cannot be called in this context')
   }
+  class Unshared extends WebAssembly.Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      if (descriptor.shared) throw new RangeError('could not allocate')
+      super(descriptor)
+    }
+  }
   const refused: readonly (readonly [object, string, unknown, RegExp])[] = [
     [globalThis, 'SharedArrayBuffer', undefined, /no SharedArrayBuffer/],
     [Atomics, 'wait', refuse, /may not wait/],
     [process, 'getBuiltinModule', undefined, /no workers/],
+    [WebAssembly, 'Memory', Unshared, /no memory that threads share: RangeError/],
   ]
   for (const [target, name, value, reason] of refused) {
     const engine = withProperty(target, name, value, () => wasmEngine({ threads: 2, splitFrom: 0 }))
@@ -363,5 +370,6 @@ test('where threads cannot be had there is one, and the engine says why', t => {
   t.match(engine.fallbackReason, /could not be started: Error: no more threads/)
   t.throws(() => wasmEngine({ threads: 0 }), RangeError)
   t.equal(wasmEngine().threads, 1, 'one unless said')
+  t.ok(wasmEngine({ threads: 'auto' }).threads >= 1)
   t.end()
 })
