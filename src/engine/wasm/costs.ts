@@ -1,15 +1,16 @@
 /** Nanoseconds a number on one thread, measured on one machine: they decide when splitting a kernel pays, never what it computes. */
 export const COST = {
-  move: 0.15,
-  arithmetic: 0.25,
-  function: 0.8,
-  derivative: 1.2,
-  norm: 0.7,
+  move: 0.05,
+  arithmetic: 0.15,
+  function: 1.1,
+  norm: 0.45,
+  normPullback: 0.7,
+  adamW: 0.5,
   random: 0.8,
-  /** One multiply and add of a product in cache. */
-  product: 0.045,
+  /** One multiply and add of a product. */
+  product: 0.033,
   /** One, of a matrix that is read once. */
-  stream: 0.2,
+  stream: 0.06,
 } as const
 
 export const FLOAT = 4

@@ -43,7 +43,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     }
   }
   const map = (name: Name, cost: number = COST.arithmetic): Kernel => over(name, cost, one, one, size)
-  const pull = (name: Name): Kernel => over(name, COST.derivative, one, one, one, size)
+  const pull = (name: Name): Kernel => over(name, COST.function, one, one, one, size)
   const zip = (name: Name): Kernel => {
     const direct = list[kernelNames.indexOf(name)]
     return (...call) => {
@@ -88,21 +88,21 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     threads.begin('normWeightPullback').same(dWeight).same(dBias).same(dy).same(x).same(mean).same(deviation)
     threads.same(rows).same(columns).first(first).end(first).run()
   }
-  const pullRows = over('layerNormPullback', COST.derivative, row, same, same, row, row, same, one, one, size, width)
-  const pullRmsRows = over('rmsNormPullback', COST.derivative, row, same, row, row, same, one, size, width)
+  const pullRows = over('layerNormPullback', COST.normPullback, row, same, same, row, row, same, one, one, size, width)
+  const pullRmsRows = over('rmsNormPullback', COST.normPullback, row, same, row, row, same, one, size, width)
 
   return {
     ...parallelProducts(threads, kernels),
     dot: kernels.dot,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
     layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.derivative, rows, 1))
+      if (!threads.splits(rows * columns * COST.normPullback, rows, 1))
         return kernels.layerNormPullback(dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns)
       pullRows(dx, 0, 0, dy, x, weight, mean, deviation, rows, columns)
       normWeights(dWeight, dBias, dy, x, mean, deviation, rows, columns, 0, columns)
     },
     rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.derivative, rows, 1))
+      if (!threads.splits(rows * columns * COST.normPullback, rows, 1))
         return kernels.rmsNormPullback(dx, dWeight, dy, x, weight, deviation, rows, columns)
       pullRmsRows(dx, 0, dy, x, weight, deviation, rows, columns)
       normWeights(dWeight, 0, dy, x, 0, deviation, rows, columns, 0, columns)
@@ -111,7 +111,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     layerNorm: over('layerNorm', COST.norm, row, one, one, row, same, same, same, size, width),
     rmsNorm: over('rmsNorm', COST.norm, row, one, row, same, same, size, width),
     softmax: over('softmax', COST.function, row, row, size, width),
-    softmaxPullback: over('softmaxPullback', COST.norm, row, row, row, size, width),
+    softmaxPullback: over('softmaxPullback', COST.arithmetic, row, row, row, size, width),
     crossEntropy: over('crossEntropy', COST.function, one, one, row, one, same, same, size, width),
     crossEntropyPullback: over('crossEntropyPullback', COST.function, row, one, row, one, one, same, same, size, width),
     gather: over('gather', COST.move, row, same, one, size, width),
@@ -149,7 +149,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     },
     rotary: (out, x, cosine, sine, direction, batch, time, heads, half) => {
       const position = FLOAT * heads * 2 * half
-      const cost = batch * time * heads * half * COST.norm
+      const cost = batch * time * heads * half * COST.arithmetic * 2
       if (batch > 1 && threads.splits(cost, batch, 1)) {
         threads
           .begin('rotary')
@@ -179,7 +179,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     },
     adamW: over(
       'adamW',
-      COST.function,
+      COST.adamW,
       ...[one, one, one, one, one],
       ...[same, same, same, same, same, same, same, same, same],
       size,

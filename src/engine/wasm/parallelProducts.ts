@@ -111,7 +111,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       const [dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, ...sizes] = call
       const [queries, keys, capacity, heads, keyValueHeads, width, causal, scale, start, end, scratch] = sizes
       const scores = ((end - start) * queries * keys * heads) / keyValueHeads
-      if (!threads.splits(scores * (5 * width * COST.product + COST.derivative), end - start, 1))
+      if (!threads.splits(scores * (5 * width * COST.product + COST.function), end - start, 1))
         return kernels.attentionPullback(...call)
       threads.begin('attentionPullback').same(dQuery).same(dKey).same(dValue).same(dOut)
       threads.same(query).same(key).same(value).same(out).same(logSumExp)

@@ -25,14 +25,17 @@ const SHARES_A_THREAD = 4
 /** A look at a word takes about so many nanoseconds. */
 const LOOK = 4
 /** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */
-const WORKER_LOOKS = 50_000
+const WORKER_LOOKS = 25_000
+/** Nanoseconds of work that are worth waking a worker for, and in which one that was woken must have begun. */
+const WAKE_FROM = 100_000
+const WOKEN_IN = 400_000
 /** The caller looks for what it finds a share to cost, times 4, between these nanoseconds; then it sleeps. */
 const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
 /**
- * A share that takes longer than that lost its processor to another process. So many calls then run on one thread, twice as many each
- * time, half as many after each call that went well.
+ * A share that takes longer than that, workers awake that begin none or nearly all: a processor is lost to another process. So many calls then run on
+ * one thread, twice as many each time, half as many after each call that went well.
  */
-const RETREAT = { least: 8, most: 1024 }
+const RETREAT = { least: 8, most: 512, decay: 0.85 }
 /** Milliseconds that the caller sleeps at once, and how often, until a silent worker is given up. */
 const NAP = 1000
 const NAPS = 60
@@ -59,6 +62,8 @@ export class Threads {
   #retreating = 0
   #retreat = RETREAT.least
   #looks = 0
+  #cost = 0
+  #asleep = false
   #shares = 0
   #chunk = 0
   #total = 0
@@ -97,10 +102,7 @@ export class Threads {
       if (this.#splitFrom > 0 && this.#seen < START_FROM) return false
       this.#start()
     }
-    if (this.#retreating > 0) {
-      this.#retreating--
-      return false
-    }
+    if (this.#splitFrom > 0 && !this.#pays(cost)) return false
     const most = this.count * SHARES_A_THREAD
     const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
     this.#chunk = Math.ceil(total / shares / grain) * grain
@@ -108,6 +110,17 @@ export class Threads {
     this.#total = total
     this.#looks = Math.min(PATIENCE.most, PATIENCE.least + (PATIENCE.shares * cost) / this.#shares) / LOOK
     return this.#shares > 1
+  }
+
+  /** Whether workers are up, awake or worth waking, and none lost its processor lately. */
+  #pays(cost: number): boolean {
+    const ready = Atomics.load(this.#words, l.READY)
+    this.#asleep = Atomics.load(this.#words, l.SLEEPERS) === ready
+    this.#cost = cost
+    if (ready === 0 || (this.#asleep && cost < WAKE_FROM)) return false
+    if (this.#retreating === 0) return true
+    this.#retreating--
+    return false
   }
 
   begin(kernel: keyof Kernels): this {
@@ -171,8 +184,9 @@ export class Threads {
     Atomics.store(words, l.DONE, 0)
     Atomics.store(words, l.LEFT, shares)
     if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
-    work(this.#loaded.list, words, job, l, 0)
-    this.#learn(Atomics.load(words, l.DONE) === shares || this.#await(shares))
+    const own = work(this.#loaded.list, words, job, l, 0)
+    const prompt = Atomics.load(words, l.DONE) === shares || this.#await(shares)
+    if (this.#splitFrom > 0) this.#learn(prompt && 2 * this.count * own >= shares, own < shares)
     if (Atomics.load(words, l.FAILED) > 0) this.#failed()
   }
 
@@ -190,9 +204,10 @@ export class Threads {
     return false
   }
 
-  #learn(prompt: boolean): void {
-    if (prompt) this.#retreat = Math.max(RETREAT.least, this.#retreat / 2)
-    else if (this.#splitFrom > 0 && this.#looks < PATIENCE.most / LOOK) {
+  /** `well`: no worker kept the caller waiting, nor took the caller's own processor. `helped`: one ran a share. */
+  #learn(well: boolean, helped: boolean): void {
+    if (well && helped) this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
+    else if (helped ? this.#looks < PATIENCE.most / LOOK : !this.#asleep || this.#cost > WOKEN_IN) {
       this.#retreating = this.#retreat
       this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
     }

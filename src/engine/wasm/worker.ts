@@ -57,16 +57,18 @@ export const layout = {
   BYTES: 1024 + 126 * 8,
 } as const
 
-/** Claims and runs shares until none is left. A share that throws leaves its error's text in the control block. */
+/** Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. */
 export function work(
   kernels: readonly Kernel[],
   words: Int32Array,
   job: Float64Array,
   l: typeof layout,
   thread: number,
-): void {
+): number {
+  let ran = 0
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
     if (Atomics.compareExchange(words, l.LEFT, left, left - 1) !== left) continue
+    ran++
     const start = (job[l.SHARES] - left) * job[l.CHUNK]
     const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
     const values = Array.from(job.subarray(l.FIRST, l.FIRST + job[l.ARGUMENTS]))
@@ -83,6 +85,7 @@ export function work(
     Atomics.add(words, l.DONE, 1)
     if (Atomics.load(words, l.WAITING) === 1) Atomics.notify(words, l.DONE)
   }
+  return ran
 }
 
 /** A worker's life: waits for shares, at first awake, then asleep, until LEFT is negative. */
