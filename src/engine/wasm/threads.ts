@@ -8,6 +8,7 @@ import { type Kernels, kernelNames } from './binary.generated.ts'
 import { startWorker } from './host.ts'
 import type { Loaded } from './kernels.ts'
 import type { Memory } from './memory.ts'
+import { Pace, SPLIT_FROM, WORKER_LOOKS } from './pace.ts'
 import { layout as l, work } from './worker.ts'
 
 /** A kernel failed on one of the threads, or a thread does not answer. The message says whether the engine is usable. */
@@ -15,27 +16,11 @@ export class ThreadError extends Error {
   override readonly name = 'ThreadError'
 }
 
-/** Nanoseconds of one thread's work from which on a kernel is split. */
-const SPLIT_FROM = 20_000
 /** Nanoseconds of work that could have been split before workers are started. */
 const START_FROM = 1_000_000
 /** A share's least nanoseconds, and how many shares a thread at most: late threads then cost little. */
 const SHARE_FROM = 8_000
 const SHARES_A_THREAD = 4
-/** A look at a word takes about so many nanoseconds. */
-const LOOK = 4
-/** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */
-const WORKER_LOOKS = 25_000
-/** Nanoseconds of work that are worth waking a worker for, and in which one that was woken must have begun. */
-const WAKE_FROM = 100_000
-const WOKEN_IN = 400_000
-/** The caller looks for what it finds a share to cost, times 4, between these nanoseconds; then it sleeps. */
-const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
-/**
- * A share that takes longer than that, workers awake that begin none or nearly all: a processor is lost to another process. So many calls then run on
- * one thread, twice as many each time, half as many after each call that went well.
- */
-const RETREAT = { least: 8, most: 512, decay: 0.85 }
 /** Milliseconds that the caller sleeps at once, and how often, until a silent worker is given up. */
 const NAP = 1000
 const NAPS = 60
@@ -43,7 +28,7 @@ const NAPS = 60
 export interface ThreadOptions {
   /** The caller's included. */
   readonly threads: number
-  /** See SPLIT_FROM; 0 splits whatever has two parts and starts workers at once: for tests. */
+  /** Nanoseconds of work from which on a kernel is split; 0 splits whatever has two parts and starts workers at once: for tests. */
   readonly splitFrom?: number | undefined
 }
 
@@ -55,15 +40,11 @@ export class Threads {
   readonly #address: number
   readonly #words: Int32Array
   readonly #job: Float64Array
+  readonly #pace = new Pace()
   #state: 'idle' | 'started' | 'alone' | 'broken' = 'idle'
   #reason = ''
   #seen = 0
-  /** Calls left to run alone, and how many the next retreat takes. */
-  #retreating = 0
-  #retreat = RETREAT.least
   #looks = 0
-  #cost = 0
-  #asleep = false
   #shares = 0
   #chunk = 0
   #total = 0
@@ -102,25 +83,16 @@ export class Threads {
       if (this.#splitFrom > 0 && this.#seen < START_FROM) return false
       this.#start()
     }
-    if (this.#splitFrom > 0 && !this.#pays(cost)) return false
+    const words = this.#words
+    const [ready, asleep] = [Atomics.load(words, l.READY), Atomics.load(words, l.SLEEPERS)]
+    if (this.#splitFrom > 0 && !this.#pace.pays(cost, ready, asleep)) return false
     const most = this.count * SHARES_A_THREAD
     const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
     this.#chunk = Math.ceil(total / shares / grain) * grain
     this.#shares = Math.ceil(total / this.#chunk)
     this.#total = total
-    this.#looks = Math.min(PATIENCE.most, PATIENCE.least + (PATIENCE.shares * cost) / this.#shares) / LOOK
+    this.#looks = this.#pace.looks(cost / this.#shares)
     return this.#shares > 1
-  }
-
-  /** Whether workers are up, awake or worth waking, and none lost its processor lately. */
-  #pays(cost: number): boolean {
-    const ready = Atomics.load(this.#words, l.READY)
-    this.#asleep = Atomics.load(this.#words, l.SLEEPERS) === ready
-    this.#cost = cost
-    if (ready === 0 || (this.#asleep && cost < WAKE_FROM)) return false
-    if (this.#retreating === 0) return true
-    this.#retreating--
-    return false
   }
 
   begin(kernel: keyof Kernels): this {
@@ -186,11 +158,11 @@ export class Threads {
     if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
     const own = work(this.#loaded.list, words, job, l, 0)
     const prompt = Atomics.load(words, l.DONE) === shares || this.#await(shares)
-    if (this.#splitFrom > 0) this.#learn(prompt && 2 * this.count * own >= shares, own < shares)
+    if (this.#splitFrom > 0) this.#pace.learn({ shares, own, threads: this.count, prompt })
     if (Atomics.load(words, l.FAILED) > 0) this.#failed()
   }
 
-  /** Waits for the shares of others; whether none kept the caller beyond its patience. */
+  /** Waits for the shares of others, awake and then asleep; whether awake was enough. */
   #await(shares: number): boolean {
     const words = this.#words
     for (let i = 0; i < this.#looks; i++) if (Atomics.load(words, l.DONE) === shares) return true
@@ -202,15 +174,6 @@ export class Threads {
     }
     Atomics.store(words, l.WAITING, 0)
     return false
-  }
-
-  /** `well`: no worker kept the caller waiting, nor took the caller's own processor. `helped`: one ran a share. */
-  #learn(well: boolean, helped: boolean): void {
-    if (well && helped) this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
-    else if (helped ? this.#looks < PATIENCE.most / LOOK : !this.#asleep || this.#cost > WOKEN_IN) {
-      this.#retreating = this.#retreat
-      this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
-    }
   }
 
   #giveUp(): never {

@@ -1,0 +1,68 @@
+/**
+ * Whether splitting a kernel pays, learned from the calls before: without a clock, from who ran the shares. Where another process holds a
+ * processor, threads are late or take the caller's own; then calls run on one thread for a while, and longer each time.
+ */
+
+/** Nanoseconds of one thread's work from which on a kernel is split. */
+export const SPLIT_FROM = 20_000
+/** Nanoseconds of work that are worth waking a worker for, and in which one that was woken must have begun. */
+const WAKE_FROM = 100_000
+const WOKEN_IN = 400_000
+/** A look at a word takes about so many nanoseconds. */
+const LOOK = 4
+/** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */
+export const WORKER_LOOKS = 25_000
+/** The caller waits awake for the cost of so many shares, between these nanoseconds. */
+const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
+/** Calls on one thread after one that went badly; twice as many each time, some less after each that went well. */
+const RETREAT = { least: 8, most: 1024, decay: 0.85 }
+
+/** How a split call went. */
+export interface Outcome {
+  /** Shares in all, and those that the caller ran. */
+  readonly shares: number
+  readonly own: number
+  /** Threads, the caller's included. */
+  readonly threads: number
+  /** The caller did not have to sleep. */
+  readonly prompt: boolean
+}
+
+export class Pace {
+  #alone = 0
+  #retreat = RETREAT.least
+  #cost = 0
+  #asleep = false
+  /** Shares so short that waiting asleep for one means that it lost its processor. */
+  #short = true
+
+  /** Whether to split a call of `cost` nanoseconds over `ready` workers, `asleep` of which sleep. */
+  pays(cost: number, ready: number, asleep: number): boolean {
+    this.#cost = cost
+    this.#asleep = asleep === ready
+    if (ready === 0 || (this.#asleep && cost < WAKE_FROM)) return false
+    if (this.#alone === 0) return true
+    this.#alone--
+    return false
+  }
+
+  /** Looks that the caller waits for shares of so many nanoseconds. */
+  looks(share: number): number {
+    const patience = PATIENCE.least + PATIENCE.shares * share
+    this.#short = patience < PATIENCE.most
+    return Math.min(PATIENCE.most, patience) / LOOK
+  }
+
+  /** Takes note of the call for which `pays` answered yes. */
+  learn({ shares, own, threads, prompt }: Outcome): void {
+    const helped = own < shares
+    // Workers that run nearly all sit on the caller's processor.
+    const fair = 2 * threads * own >= shares
+    if (helped && fair && (prompt || !this.#short))
+      this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
+    else if (helped || !this.#asleep || this.#cost > WOKEN_IN) {
+      this.#alone = this.#retreat
+      this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
+    }
+  }
+}
