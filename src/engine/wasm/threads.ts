@@ -80,8 +80,7 @@ export class Threads {
     if (this.#state === 'broken') throw new ThreadError(this.#reason)
     if (this.#state === 'idle') {
       this.#seen += cost
-      if (this.#splitFrom > 0 && this.#seen < START_FROM) return false
-      this.#start()
+      if ((this.#splitFrom > 0 && this.#seen < START_FROM) || !this.#start()) return false
     }
     const words = this.#words
     const [ready, asleep] = [Atomics.load(words, l.READY), Atomics.load(words, l.SLEEPERS)]
@@ -195,7 +194,8 @@ export class Threads {
     return kernelNames[this.#job[l.KERNEL]]
   }
 
-  #start(): void {
+  /** Starts the workers; whether they could be. */
+  #start(): boolean {
     this.#state = 'started'
     const { wasm: memory } = this.#memory
     const { module } = this.#loaded
@@ -206,8 +206,10 @@ export class Threads {
           { module, memory, names: kernelNames, layout: l, address: this.#address, thread, looks: WORKER_LOOKS },
           ended,
         )
+      return true
     } catch (cause) {
       this.#alone(`a worker could not be started: ${cause}`)
+      return false
     }
   }
 
