@@ -5,7 +5,7 @@
 
 /** Nanoseconds of one thread's work from which on a kernel is split. */
 export const SPLIT_FROM = 20_000
-/** Nanoseconds of work that are worth waking a worker for, and in which one that was woken must have begun. */
+/** Nanoseconds of work, of one call or several, that are worth waking a worker for, and in which one that was woken must have begun. */
 const WAKE_FROM = 100_000
 const WOKEN_IN = 400_000
 /** A look at a word takes about so many nanoseconds. */
@@ -14,8 +14,8 @@ const LOOK = 4
 export const WORKER_LOOKS = 25_000
 /** The caller waits awake for the cost of so many shares, between these nanoseconds. */
 const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
-/** Calls on one thread after one that went badly; twice as many each time, some less after each that went well. */
-const RETREAT = { least: 8, most: 1024, decay: 0.85 }
+/** Nanoseconds of work on one thread after a call that went badly; twice as many each time, some less after each that went well. */
+const RETREAT = { least: 400_000, most: 200_000_000, decay: 0.85 }
 
 /** How a split call went. */
 export interface Outcome {
@@ -29,7 +29,10 @@ export interface Outcome {
 }
 
 export class Pace {
+  /** Work left to do on one thread. */
   #alone = 0
+  /** Work done since workers sleep. */
+  #slept = 0
   #retreat = RETREAT.least
   #cost = 0
   #asleep = false
@@ -40,10 +43,15 @@ export class Pace {
   pays(cost: number, ready: number, asleep: number): boolean {
     this.#cost = cost
     this.#asleep = asleep === ready
-    if (ready === 0 || (this.#asleep && cost < WAKE_FROM)) return false
-    if (this.#alone === 0) return true
-    this.#alone--
-    return false
+    if (ready === 0) return false
+    if (this.#alone > 0) {
+      this.#alone -= cost
+      return false
+    }
+    this.#slept += cost
+    if (this.#asleep && this.#slept < WAKE_FROM) return false
+    this.#slept = 0
+    return true
   }
 
   /** Looks that the caller waits for shares of so many nanoseconds. */

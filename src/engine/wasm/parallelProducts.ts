@@ -8,6 +8,9 @@ import type { Threads } from './threads.ts'
 const PANELS = 16
 const TILE = 5
 
+/** Columns (rows) for which a second share of x (y) turned (packed) again is cheap. */
+const REPACKED = 512
+
 /** Bytes of one thread's scratch memory, on cache lines of its own. */
 export const each = (bytes: number): number => Math.ceil((bytes >>> 0) / LINE) * LINE
 
@@ -41,8 +44,10 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     const few = rows <= FEW_ROWS
     const cost = rows * inner * columns * (few ? COST.stream : COST.product)
     const bytes = each(kernels.gemmScratch(rows, inner))
-    // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one.
-    if ((few || xInner === 1 || columns >= rows) && threads.splits(cost, columns, PANELS)) {
+    // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one, and few shares.
+    const byColumns = few || xInner === 1 || columns >= rows
+    const shares = few || xInner === 1 ? undefined : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
+    if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads
         .moving(y, FLOAT * yColumn)
@@ -50,7 +55,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         .same(yColumn)
         .moving(bias, FLOAT)
       threads.same(rows).same(inner).size().scratch(scratch, bytes).run()
-    } else if (!few && threads.splits(cost, rows, TILE)) {
+    } else if (!few && threads.splits(cost, rows, TILE, shares)) {
       threads
         .begin('gemm')
         .moving(out, FLOAT * outRow)

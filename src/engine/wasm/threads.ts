@@ -73,9 +73,9 @@ export class Threads {
 
   /**
    * Whether to split a call of `cost` nanoseconds with `total` equal units of work into shares of a multiple of `grain` units.
-   * If so, describe its arguments in order, from `begin` to `run`.
+   * If so, describe its arguments in order, from `begin` to `run`. `sharesAThread`: how many at most.
    */
-  splits(cost: number, total: number, grain: number): boolean {
+  splits(cost: number, total: number, grain: number, sharesAThread = SHARES_A_THREAD): boolean {
     if (cost < this.#splitFrom || this.#state === 'alone') return false
     if (this.#state === 'broken') throw new ThreadError(this.#reason)
     if (this.#state === 'idle') {
@@ -85,7 +85,7 @@ export class Threads {
     const words = this.#words
     const [ready, asleep] = [Atomics.load(words, l.READY), Atomics.load(words, l.SLEEPERS)]
     if (this.#splitFrom > 0 && !this.#pace.pays(cost, ready, asleep)) return false
-    const most = this.count * SHARES_A_THREAD
+    const most = this.count * sharesAThread
     const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
     this.#chunk = Math.ceil(total / shares / grain) * grain
     this.#shares = Math.ceil(total / this.#chunk)
