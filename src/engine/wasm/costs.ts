@@ -1,6 +1,8 @@
 /** Nanoseconds a number on one thread, measured on one machine: they decide when splitting a kernel pays, never what it computes. */
 export const COST = {
   move: 0.05,
+  /** A number of short rows. */
+  rows: 0.2,
   arithmetic: 0.15,
   function: 1.1,
   norm: 0.45,

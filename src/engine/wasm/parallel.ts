@@ -14,6 +14,8 @@ type Name = keyof Kernels
 /** Says what an argument is to a share; `width` is the call's numbers a row. */
 type Role = (value: number, width: number) => unknown
 
+/** A norm's pullback is split in two parts, the larger of which must be worth it by far. */
+const PARTS = 4
 /** Numbers of a cache line: no two threads write one. */
 const VECTOR = LINE / FLOAT
 
@@ -96,13 +98,13 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     dot: kernels.dot,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
     layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.normPullback, rows, 1))
+      if (!threads.splits((rows * columns * COST.normPullback) / PARTS, rows, 1))
         return kernels.layerNormPullback(dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns)
       pullRows(dx, 0, 0, dy, x, weight, mean, deviation, rows, columns)
       normWeights(dWeight, dBias, dy, x, mean, deviation, rows, columns, 0, columns)
     },
     rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.normPullback, rows, 1))
+      if (!threads.splits((rows * columns * COST.normPullback) / PARTS, rows, 1))
         return kernels.rmsNormPullback(dx, dWeight, dy, x, weight, deviation, rows, columns)
       pullRmsRows(dx, 0, dy, x, weight, deviation, rows, columns)
       normWeights(dWeight, 0, dy, x, 0, deviation, rows, columns, 0, columns)
@@ -126,7 +128,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
       threads.begin('scatterAdd').same(out).same(x).same(ids).same(count).same(columns).first(first).end(first).run()
     },
     copyRows: (out, outStride, x, xStride, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.move, rows, 1))
+      if (!threads.splits(rows * columns * COST.rows, rows, 1))
         return kernels.copyRows(out, outStride, x, xStride, rows, columns)
       threads
         .begin('copyRows')
