@@ -73,7 +73,8 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       scale,
       0,
       batch * keyValueHeads,
-      memory.scratch(kernels.attentionScratch(queries, keys, headWidth) >>> 0),
+      // For all keys that the cache may hold, so that decoding never asks for more.
+      memory.scratch(kernels.attentionScratch(queries, keyCapacity, headWidth) >>> 0),
     )
   },
   attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
