@@ -50,6 +50,7 @@ export {
 export * as random from './random.ts'
 export { fold, type Key, key } from './random.ts'
 export { flatten, unflatten } from './state.ts'
-export { Region, scope, tensorsOf } from './tensor/scope.ts'
+export { Region } from './tensor/region.ts'
+export { scope, tensorsOf } from './tensor/scope.ts'
 export { type Axes, empty, read, readNow, type Shape, sizeOf, type Tensor, tensor } from './tensor/tensor.ts'
 export { type Tokens, tokens } from './tensor/tokens.ts'

@@ -1,11 +1,11 @@
-import { Region, tensorsOf } from '../src/tensor/scope.ts'
-import type { Tensor } from '../src/tensor/tensor.ts'
+import { type Owned, Region } from '../src/tensor/region.ts'
+import { eachTensor } from '../src/tensor/scope.ts'
 
 /** The tensors of one step's output, and the work done downstream while it is delivered. */
 export interface Lease {
   readonly region: Region
   /** Tensors that the state holds too: should the state drop them first, they still live as long as the emission. Most steps have none. */
-  lent: Set<Tensor> | null
+  lent: Set<Owned> | null
 }
 
 /**
@@ -17,7 +17,7 @@ export interface Lease {
  */
 export class Owner {
   readonly #keep: number
-  readonly #state = new Region()
+  #state = new Region()
   /** Oldest first. */
   #leases: Lease[] = []
   #busy = 0
@@ -30,13 +30,13 @@ export class Owner {
   /** Makes a state: its tensors live until a step drops them. */
   own<S>(init: () => S): S {
     return this.#guard(() => {
-      const region = new Region()
+      const made = new Region()
       try {
-        const state = region.run(init)
-        region.release(tensorsOf(state), this.#state)
+        const state = made.run(init)
+        keep(state, made, this.#state)
         return state
       } finally {
-        region.close()
+        made.close()
       }
     })
   }
@@ -47,10 +47,15 @@ export class Owner {
    */
   step<S, B>(run: () => readonly [B, S], inputs: Owner = this): readonly [output: B, state: S, lease: Lease] {
     return this.#guard(() => {
-      const lease = this.#open()
-      const [output, state] = lease.region.run(run)
-      if (this.#holds() || inputs.#holds()) this.#settle(lease, output, state, inputs)
-      return [output, state, lease]
+      const made = new Region()
+      try {
+        const [output, state] = made.run(run)
+        const lease = this.#open()
+        if (!made.empty || this.#holds() || inputs.#holds()) this.#settle(made, lease, output, state, inputs)
+        return [output, state, lease]
+      } finally {
+        made.close()
+      }
     })
   }
 
@@ -58,10 +63,11 @@ export class Owner {
   extend<T>({ region }: Lease, work: () => T, kept: (result: T) => unknown): T {
     return this.#guard(() => {
       const result = region.run(work)
-      if (region.owns.size > 0) {
-        const keep = tensorsOf(kept(result))
-        for (const tensor of region.owns) if (!keep.has(tensor)) free(tensor, region)
-      }
+      if (region.empty) return result
+      const stay = new Region()
+      keep(kept(result), region, stay)
+      region.close()
+      for (const tensor of stay) region.take(tensor)
       return result
     })
   }
@@ -103,8 +109,8 @@ export class Owner {
 
   /** Whether there are tensors at all: looking for them in plain values would cost more than the step. */
   #holds(): boolean {
-    if (this.#state.owns.size > 0) return true
-    for (const { region } of this.#leases) if (region.owns.size > 0) return true
+    if (!this.#state.empty) return true
+    for (const { region } of this.#leases) if (!region.empty) return true
     return false
   }
 
@@ -114,42 +120,34 @@ export class Owner {
     return lease
   }
 
-  #settle(lease: Lease, output: unknown, state: unknown, inputs: Owner): void {
-    const { region } = lease
-    const { owns } = this.#state
-    const kept = tensorsOf(state)
-    const out = tensorsOf(output)
-    // What a step consumed is dead and needs no owner.
-    for (const tensor of owns) if (!tensor.live) owns.delete(tensor)
-    region.release(kept, this.#state)
-    let held = 0
-    for (const tensor of kept) {
-      if (!owns.has(tensor)) inputs.#reclaim(tensor, this.#state)
-      if (owns.has(tensor)) held++
-      if (out.has(tensor)) lend(lease, tensor)
-    }
-    // Most steps drop nothing alive.
-    if (owns.size > held)
-      for (const tensor of owns) {
-        if (kept.has(tensor)) continue
-        const holder = out.has(tensor) ? region : this.#borrower(tensor)
-        if (holder) move(tensor, this.#state, holder)
-        else free(tensor, this.#state)
-      }
-    for (const tensor of region.owns) if (!out.has(tensor)) free(tensor, region)
+  /** Of what the step made and the old state held, the new state and the output keep what they name; the rest is freed. */
+  #settle(made: Region, lease: Lease, output: unknown, state: unknown, inputs: Owner): void {
+    const before = this.#state
+    const after = new Region()
+    eachTensor(state, tensor => {
+      const { owner } = tensor
+      if (owner === made || owner === before) after.take(tensor)
+      else if (owner !== null && owner !== after) inputs.#reclaim(tensor, owner, after)
+    })
+    eachTensor(output, tensor => {
+      if (tensor.owner === after) lend(lease, tensor)
+      else if (tensor.owner === made || tensor.owner === before) lease.region.take(tensor)
+    })
+    for (const tensor of before) this.#borrower(tensor)?.take(tensor)
+    before.close()
+    this.#state = after
   }
 
   /** A state took over a tensor that an emission owns. */
-  #reclaim(tensor: Tensor, to: Region): void {
-    for (const lease of this.#leases)
-      if (lease.region.owns.has(tensor)) {
-        move(tensor, lease.region, to)
-        lend(lease, tensor)
-      }
+  #reclaim(tensor: Owned, owner: Region, to: Region): void {
+    const lease = this.#leases.find(({ region }) => region === owner)
+    if (lease === undefined) return
+    to.take(tensor)
+    lend(lease, tensor)
   }
 
   /** The oldest emission that holds a tensor of the state. */
-  #borrower(tensor: Tensor): Region | undefined {
+  #borrower(tensor: Owned): Region | undefined {
     return this.#leases.find(({ lent }) => lent?.has(tensor))?.region
   }
 
@@ -163,17 +161,13 @@ export class Owner {
   }
 }
 
-const lend = (lease: Lease, tensor: Tensor): void => {
+/** Moves the tensors reachable from a value from one region to another. */
+const keep = (value: unknown, from: Region, to: Region): void =>
+  eachTensor(value, tensor => {
+    if (tensor.owner === from) to.take(tensor)
+  })
+
+const lend = (lease: Lease, tensor: Owned): void => {
   lease.lent ??= new Set()
   lease.lent.add(tensor)
-}
-
-const move = (tensor: Tensor, from: Region, to: Region): void => {
-  from.owns.delete(tensor)
-  to.owns.add(tensor)
-}
-
-const free = (tensor: Tensor, from: Region): void => {
-  from.owns.delete(tensor)
-  tensor.release()
 }

@@ -1,62 +1,39 @@
+import { innermost, leave, Region } from './region.ts'
 import { Tensor } from './tensor.ts'
 
-/**
- * Memory belongs to scopes. Every tensor registers in the innermost open region; closing a region frees what was not kept.
- * The stack is synchronous: a region never stays open across an await.
- */
-let current: Region | null = null
-
-/** A set of tensors with one owner: a scope, a driver's state, or one emission of a stream. */
-export class Region {
-  readonly owns = new Set<Tensor>()
-
-  /** Runs `body` with this region innermost. */
-  run<T>(body: () => T): T {
-    const outer = current
-    current = this
-    try {
-      return body()
-    } finally {
-      current = outer
-    }
-  }
-
-  /** Hands the tensors of `kept` that it owns to another region, or to nobody. */
-  release(kept: ReadonlySet<Tensor>, to: Region | null): void {
-    for (const tensor of kept) if (this.owns.delete(tensor)) to?.owns.add(tensor)
-  }
-
-  /** Frees everything it owns. */
-  close(): void {
-    for (const tensor of this.owns) tensor.release()
-    this.owns.clear()
-  }
+/** Visits every tensor reachable from a value through arrays and plain records. Closures are opaque: hence `Pulled.saved`. */
+export const eachTensor = (value: unknown, visit: (tensor: Tensor) => void): void => {
+  if (value === null || typeof value !== 'object') return
+  if (isTensor(value)) visit(value)
+  else if (Array.isArray(value)) for (const item of value) eachTensor(item, visit)
+  else if (isRecord(value)) for (const name in value) eachTensor(value[name], visit)
 }
 
-export const adopt = (tensor: Tensor): void => {
-  current?.owns.add(tensor)
-}
-
-/** Every tensor reachable from a value through arrays and plain records. Closures are opaque: hence `Pulled.saved`. */
-export const tensorsOf = (value: unknown, into: Set<Tensor> = new Set()): Set<Tensor> => {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return into
-  if (isTensor(value)) into.add(value)
-  else for (const item of Array.isArray(value) ? value : Object.values(value)) tensorsOf(item, into)
-  return into
+/** The tensors that `eachTensor` visits, each once. */
+export const tensorsOf = (value: unknown): Set<Tensor> => {
+  const found = new Set<Tensor>()
+  eachTensor(value, tensor => found.add(tensor))
+  return found
 }
 
 const isTensor = (value: object): value is Tensor => value instanceof Tensor
+const isRecord = (value: object): value is Readonly<Record<string, unknown>> => !ArrayBuffer.isView(value)
 
 /**
  * Runs `body`, then frees every tensor made inside except those reachable from its result, which pass to the enclosing scope.
  * If `body` throws, all are freed.
  */
 export const scope = <T>(body: () => T): T => {
+  const outer = innermost()
   const region = new Region()
   try {
     const result = region.run(body)
     if (result instanceof Promise) throw new TypeError('scope is synchronous: read outside it')
-    region.release(tensorsOf(result), current)
+    eachTensor(result, tensor => {
+      if (tensor.owner !== region) return
+      if (outer === null) leave(tensor)
+      else outer.take(tensor)
+    })
     return result
   } finally {
     region.close()

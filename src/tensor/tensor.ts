@@ -1,6 +1,6 @@
 import type { Engine, HostData } from '../engine/engine.ts'
 import { ShapeError, UsedAfterFreeError } from '../errors.ts'
-import { adopt } from './scope.ts'
+import { innermost, leave, Owned } from './region.ts'
 import type { Storage } from './storage.ts'
 
 /** Names of a tensor's axes, outermost first: known to the compiler only. */
@@ -10,13 +10,17 @@ export type Shape = readonly number[]
 declare const axes: unique symbol
 
 /** The number of elements of a shape. */
-export const sizeOf = (shape: Shape): number => shape.reduce((product, length) => product * length, 1)
+export const sizeOf = (shape: Shape): number => {
+  let size = 1
+  for (const length of shape) size *= length
+  return size
+}
 
 /**
  * A dense, row-major array on an engine: axes named at compile time, sizes known at run time.
  * It belongs to the scope it was made in, which frees it; using it afterwards throws.
  */
-export class Tensor<out A extends Axes = Axes> {
+export class Tensor<out A extends Axes = Axes> extends Owned {
   declare readonly [axes]: A
   readonly shape: Shape
   readonly size: number
@@ -24,12 +28,13 @@ export class Tensor<out A extends Axes = Axes> {
   #live = true
 
   constructor(storage: Storage, shape: Shape) {
+    super()
     this.#storage = storage
     this.shape = shape
     this.size = sizeOf(shape)
     if (this.size > storage.size)
       throw new ShapeError(`shape [${shape}] needs ${this.size} elements, storage has ${storage.size}`)
-    adopt(this)
+    innermost()?.take(this)
   }
 
   get engine(): Engine {
@@ -64,6 +69,7 @@ export class Tensor<out A extends Axes = Axes> {
   release(): void {
     if (!this.#live) return
     this.#live = false
+    leave(this)
     if (--this.#storage.owners === 0) this.engine.free(this.#storage)
   }
 }

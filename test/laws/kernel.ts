@@ -4,7 +4,7 @@
  */
 import type { Engine, Fused } from '../../src/engine/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
-import { Region } from '../../src/tensor/scope.ts'
+import { Region } from '../../src/tensor/region.ts'
 import { read, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { HostArray } from '../arbitraries/tensor.ts'
 import { errorOf, roundingEngine } from '../kernel/rounding.ts'

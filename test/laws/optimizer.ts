@@ -7,7 +7,8 @@ import { orThrow } from '../../src/codec/decode.ts'
 import type { Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { flatten, unflatten } from '../../src/state.ts'
-import { Region, scope, tensorsOf } from '../../src/tensor/scope.ts'
+import { Region } from '../../src/tensor/region.ts'
+import { scope, tensorsOf } from '../../src/tensor/scope.ts'
 import { readNow, tensor } from '../../src/tensor/tensor.ts'
 
 /** Tensors by name on the host. */
