@@ -2,7 +2,7 @@ import { normalInit } from '../src/context.ts'
 import { define } from '../src/define.ts'
 import type { Activation } from '../src/engine/engine.ts'
 import type { Operator } from '../src/operator.ts'
-import { activation } from './activation.ts'
+import { activation, silu } from './activation.ts'
 import type { Hidden } from './hidden.ts'
 import { GPT2_DEVIATION, linear } from './linear.ts'
 import { multiply } from './multiply.ts'
@@ -23,27 +23,18 @@ export const feedForward = ({
   activation: kind,
   bias,
   projectionDeviation = GPT2_DEVIATION,
-}: FeedForwardOptions): Operator<Hidden, Hidden> =>
-  define<Hidden, Hidden>((at, x) => {
-    const wide = at(x, linear({ name: 'c_fc', from: 'width', to: 'hidden', width: hidden, bias, layout: 'conv1d' }))
-    const init = normalInit(projectionDeviation)
-    return at(
-      at(wide, activation(kind)),
-      linear({ name: 'c_proj', from: 'hidden', to: 'width', width, bias, layout: 'conv1d', init }),
-    )
-  })
+}: FeedForwardOptions): Operator<Hidden, Hidden> => {
+  const init = normalInit(projectionDeviation)
+  const expand = linear({ name: 'c_fc', from: 'width', to: 'hidden', width: hidden, bias, layout: 'conv1d' })
+  const bend = activation(kind)
+  const project = linear({ name: 'c_proj', from: 'hidden', to: 'width', width, bias, layout: 'conv1d', init })
+  return define<Hidden, Hidden>((at, x) => at(at(at(x, expand), bend), project))
+}
 
 /** down(silu(gate(x)) ⊙ up(x)), Llama's names: `gate_proj`, `up_proj`, `down_proj` (Shazeer, arXiv 2002.05202). */
-export const swiGlu = ({ width, hidden }: Pick<FeedForwardOptions, 'width' | 'hidden'>): Operator<Hidden, Hidden> =>
-  define<Hidden, Hidden>((at, x) => {
-    const gate = at(
-      x,
-      linear({ name: 'gate_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' }),
-    )
-    const up = at(
-      x,
-      linear({ name: 'up_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' }),
-    )
-    const gated = at(at.both(at(gate, activation('silu')), up), multiply)
-    return at(gated, linear({ name: 'down_proj', from: 'hidden', to: 'width', width, bias: false, layout: 'torch' }))
-  })
+export const swiGlu = ({ width, hidden }: Pick<FeedForwardOptions, 'width' | 'hidden'>): Operator<Hidden, Hidden> => {
+  const gate = linear({ name: 'gate_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' })
+  const up = linear({ name: 'up_proj', from: 'width', to: 'hidden', width: hidden, bias: false, layout: 'torch' })
+  const down = linear({ name: 'down_proj', from: 'hidden', to: 'width', width, bias: false, layout: 'torch' })
+  return define<Hidden, Hidden>((at, x) => at(at(at.both(at(at(x, gate), silu), at(x, up)), multiply), down))
+}

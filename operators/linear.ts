@@ -1,4 +1,4 @@
-import { type Context, type Initializer, normalInit, parameter, zerosInit } from '../src/context.ts'
+import { type Context, gradientsOf, type Initializer, normalInit, parameter, zerosInit } from '../src/context.ts'
 import { lastLength } from '../src/kernel/axis.ts'
 import { linear as linearKernel, linearPullback } from '../src/kernel/linear.ts'
 import type { Pulled } from '../src/operator.ts'
@@ -22,30 +22,30 @@ export interface LinearOptions<From extends string, To extends string> {
 export const GPT2_DEVIATION = 0.02
 
 /** y = x W + b along the last axis: (…, from) -> (…, to). Laws D4, D5, D8. */
-export const linear =
-  <From extends string, To extends string>({
-    name,
-    width,
-    bias,
-    layout,
-    init = normalInit(GPT2_DEVIATION),
-  }: LinearOptions<From, To>) =>
-  <L extends Axes>(
+export const linear = <From extends string, To extends string>({
+  name,
+  width,
+  bias,
+  layout,
+  init = normalInit(GPT2_DEVIATION),
+}: LinearOptions<From, To>) => {
+  const transposed = layout === 'torch'
+  const [weightName, biasName] = [`${name}.weight`, `${name}.bias`]
+  return <L extends Axes>(
     c: Context,
     x: Tensor<readonly [...L, From]>,
   ): Pulled<Tensor<readonly [...L, From]>, Tensor<readonly [...L, To]>> => {
-    const transposed = layout === 'torch'
     const inputs = lastLength(x)
-    const weight = parameter(c, `${name}.weight`, transposed ? [width, inputs] : [inputs, width], init)
-    const offset = bias ? parameter(c, `${name}.bias`, [width], zerosInit) : null
-    const [weightPath, biasPath] = [`${c.path}${name}.weight`, `${c.path}${name}.bias`]
+    const weight = parameter(c, weightName, transposed ? [width, inputs] : [inputs, width], init)
+    const offset = bias ? parameter(c, biasName, [width], zerosInit) : null
     return {
       value: linearKernel<readonly [...L, To]>(x, weight, offset, transposed),
       state: {},
       saved: [x],
       pullback: dy => {
         const { dx, dWeight, dBias } = linearPullback(dy, x, weight, bias, transposed)
-        return [dBias === null ? { [weightPath]: dWeight } : { [weightPath]: dWeight, [biasPath]: dBias }, dx]
+        return [gradientsOf(c, [weightName, dWeight], [biasName, dBias]), dx]
       },
     }
   }
+}

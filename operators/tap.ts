@@ -1,4 +1,4 @@
-import type { Context } from '../src/context.ts'
+import { type Context, pathOf } from '../src/context.ts'
 import type { Pulled } from '../src/operator.ts'
 import type { Axes, Tensor } from '../src/tensor/tensor.ts'
 
@@ -6,13 +6,13 @@ import type { Axes, Tensor } from '../src/tensor/tensor.ts'
 export const tap =
   (name: string) =>
   <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    c.tap?.(c.path + name, x)
+    c.tap?.(pathOf(c, name), x)
     return {
       value: x,
       state: {},
       saved: [],
       pullback: dy => {
-        c.tap?.(`${c.path}${name}.gradient`, dy)
+        c.tap?.(`${pathOf(c, name)}.gradient`, dy)
         return [{}, dy]
       },
     }

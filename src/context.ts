@@ -1,5 +1,6 @@
 import type { Engine } from './engine/engine.ts'
 import { InputError, ShapeError } from './errors.ts'
+import { sameShape } from './kernel/axis.ts'
 import { fold, type Key, key } from './random.ts'
 import type { Shape, Tensor } from './tensor/tensor.ts'
 
@@ -56,21 +57,51 @@ export const context = (parameters: Named, more: Partial<Context> = {}): Context
   ...more,
 })
 
+/** Paths by prefix and name. Each is asked for at every step: the same string again is one whose hash is known. */
+const paths = new Map<string, Map<string, string>>()
+/** More prefixes than a model has: then names are made up on the way, and remembering them would only leak. */
+const MOST_PREFIXES = 10_000
+
+const joined = (prefix: string, name: string): string => {
+  let names = paths.get(prefix)
+  if (names === undefined) {
+    if (paths.size === MOST_PREFIXES) paths.clear()
+    names = new Map()
+    paths.set(prefix, names)
+  }
+  let path = names.get(name)
+  if (path === undefined) {
+    path = prefix + name
+    names.set(name, path)
+  }
+  return path
+}
+
+/** `name` under the context's path: what parameters, gradients and states go by. */
+export const pathOf = (c: Context, name: string): string => joined(c.path, name)
+
 /** The parameter `name` under the context's path, its shape checked; declared where the context declares. */
 export const parameter = (c: Context, name: string, shape: Shape, init: Initializer): Tensor => {
-  const path = c.path + name
+  const path = pathOf(c, name)
   const found = c.parameters[path] ?? c.declare?.(path, shape, init)
   if (found === undefined) throw new InputError(`parameter ${path}: expected shape [${shape}], found none`)
-  if (found.shape.length !== shape.length || found.shape.some((length, i) => length !== shape[i]))
+  if (!sameShape(found.shape, shape))
     throw new ShapeError(`parameter ${path}: expected shape [${shape}], found [${found.shape}]`)
   return found
 }
 
-/** The key of this operator in this run: independent of the order of operators. */
-export const keyAt = (c: Context, name: string): Key => fold(c.key, c.path + name)
+/** Gradients by the paths of their parameters; a parameter that is not there has none. */
+export const gradientsOf = (c: Context, ...gradients: readonly (readonly [name: string, Tensor | null])[]): Named => {
+  const result: Record<string, Tensor> = {}
+  for (const [name, gradient] of gradients) if (gradient !== null) result[pathOf(c, name)] = gradient
+  return result
+}
 
-/** The same context one level down. */
-export const within = (c: Context, name: string): Context => ({ ...c, path: `${c.path}${name}.` })
+/** The key of this operator in this run: independent of the order of operators. */
+export const keyAt = (c: Context, name: string): Key => fold(c.key, pathOf(c, name))
+
+/** The same context under `prefix`, which ends with a dot. */
+export const within = (c: Context, prefix: string): Context => ({ ...c, path: joined(c.path, prefix) })
 
 /** The engine of a model's parameters; token ids have none. */
 export const engineOf = (parameters: Named): Engine => {

@@ -1,6 +1,14 @@
 import type { Context, Named } from './context.ts'
 import { zeros } from './kernel/fill.ts'
-import { accumulateCotangents, type Cotangent, concat, type Operator, type Pulled, valueOnly } from './operator.ts'
+import {
+  accumulateCotangents,
+  type Cotangent,
+  concat,
+  joinStates,
+  type Operator,
+  type Pulled,
+  valueOnly,
+} from './operator.ts'
 import { Tensor } from './tensor/tensor.ts'
 
 /** A named intermediate value of a `define`. Holds its cotangent while a pullback runs. */
@@ -33,7 +41,7 @@ export const define =
   <A, B>(wiring: (at: Apply, input: Wire<A>) => Wire<B>): Operator<A, B> =>
   (c, input) => {
     const saved: Tensor[] = []
-    const state: Record<string, Tensor> = {}
+    let state: Named = {}
     const wires: Wire<unknown>[] = []
     const steps: (() => Named)[] = []
     const wire = <X>(value: X): Wire<X> => {
@@ -44,7 +52,7 @@ export const define =
     const apply = <X, Y>(x: Wire<X>, op: (context: Context, x: X) => Pulled<X, Y>): Wire<Y> => {
       const pulled = op(c, x.value)
       const out = wire(pulled.value)
-      Object.assign(state, pulled.state)
+      state = joinStates(state, pulled.state)
       if (!c.differentiable) return out
       for (const tensor of pulled.saved) saved.push(tensor)
       steps.push(() => {

@@ -40,8 +40,8 @@ const none: Named = {}
 
 /** States written by two operators; most write none. */
 export const joinStates = (x: Named, y: Named): Named => {
-  if (isEmpty(x)) return y
-  return isEmpty(y) ? x : { ...x, ...y }
+  if (isEmpty(y)) return x
+  return isEmpty(x) ? y : { ...x, ...y }
 }
 
 const isEmpty = (x: Named): boolean => {
@@ -75,25 +75,40 @@ export const id =
   <A>(): Operator<A, A> =>
   (_, input) => ({ value: input, state: none, saved: [], pullback: d => [none, d] })
 
-/** `g` after `f`, and their pullbacks in the other order (Fong, Spivak & Tuyéras, arXiv 1711.10455). */
-export const compose =
-  <A, B, C>(f: Operator<A, B>, g: Operator<B, C>): Operator<A, C> =>
+/** Operators one after another, and their pullbacks in the other order (Fong, Spivak & Tuyéras, arXiv 1711.10455). */
+const composite =
+  <A>(operators: readonly Operator<A, A>[]): Operator<A, A> =>
   (c, input) => {
-    const x = f(c, input)
-    const y = g(c, x.value)
-    const state = joinStates(x.state, y.state)
-    if (!c.differentiable) return valueOnly(y.value, state)
+    const steps: Pulled<A, A>[] = []
+    let value = input
+    let state = none
+    for (const operator of operators) {
+      const step = operator(c, value)
+      value = step.value
+      state = joinStates(state, step.state)
+      if (c.differentiable) steps.push(step)
+    }
+    if (!c.differentiable) return valueOnly(value, state)
     return {
-      value: y.value,
+      value,
       state,
-      saved: [...x.saved, ...y.saved],
-      pullback: d => {
-        const [dg, between] = y.pullback(d)
-        const [df, dInput] = x.pullback(between)
-        return [concat(df, dg), dInput]
-      },
+      saved: steps.flatMap(({ saved }) => saved),
+      pullback: d =>
+        steps.reduceRight<readonly [Named, Cotangent<A>]>(
+          ([gradients, dValue], step) => {
+            const [own, dInput] = step.pullback(dValue)
+            return [concat(own, gradients), dInput]
+          },
+          [none, d],
+        ),
     }
   }
+
+/** `g` after `f`. */
+export function compose<A, B, C>(f: Operator<A, B>, g: Operator<B, C>): Operator<A, C>
+export function compose(f: Operator<unknown, unknown>, g: Operator<unknown, unknown>): Operator<unknown, unknown> {
+  return composite([f, g])
+}
 
 /** Operators as a lawful fp-ts category. */
 export const category: Category2<'Operator'> = { URI: 'Operator', id, compose: (g, f) => compose(f, g) }
@@ -130,9 +145,23 @@ export const add =
   <X extends Tensor>(): Operator<readonly [X, X], X> =>
   (_, [x, y]) => ({ value: accumulateCotangents(x, y), state: none, saved: [], pullback: d => [none, [d, d]] })
 
-/** x + f(x) (He et al., arXiv 1512.03385). */
-export const residual = <X extends Tensor>(f: Operator<X, X>): Operator<X, X> =>
-  sequence(copy<X>(), parallel(f, id<X>()), add<X>())
+/** x + f(x) (He et al., arXiv 1512.03385): `sequence(copy(), parallel(f, id()), add())`. */
+export const residual =
+  <X extends Tensor>(f: Operator<X, X>): Operator<X, X> =>
+  (c, x) => {
+    const y = f(c, x)
+    const value = accumulateCotangents(y.value, x)
+    if (!c.differentiable) return valueOnly(value, y.state)
+    return {
+      value,
+      state: y.state,
+      saved: y.saved,
+      pullback: d => {
+        const [gradients, dx] = y.pullback(d)
+        return [gradients, accumulateCotangents(dx, d)]
+      },
+    }
+  }
 
 /** Operators in data-flow order. */
 export function sequence<A, B>(f: Operator<A, B>): Operator<A, B>
@@ -189,25 +218,23 @@ export function sequence<A, B, C, D, E, F, G, H, I, J>(
   f8: Operator<H, I>,
   f9: Operator<I, J>,
 ): Operator<A, J>
-export function sequence(
-  first: Operator<unknown, unknown>,
-  ...rest: readonly Operator<unknown, unknown>[]
-): Operator<unknown, unknown> {
-  return rest.reduce((f, g) => compose(f, g), first)
+export function sequence(...operators: readonly Operator<unknown, unknown>[]): Operator<unknown, unknown> {
+  return composite(operators)
 }
 
 /** The same operator any number of times over, each with its own. */
-export const stack = <A>(operators: readonly Operator<A, A>[]): Operator<A, A> =>
-  operators.reduce((f, g) => compose(f, g), id<A>())
+export const stack = <A>(operators: readonly Operator<A, A>[]): Operator<A, A> => composite(operators)
 
 /** Prefixes the names of `op` and frees its intermediates at once, keeping what its pullback saved: the peak stays near what is needed. */
-export const scoped =
-  <A, B>(name: string, op: Operator<A, B>): Operator<A, B> =>
-  (c, input) => {
-    if (!c.differentiable) return valueAlone(op, within(c, name), input)
-    const y = scope(() => op(within(c, name), input))
+export const scoped = <A, B>(name: string, op: Operator<A, B>): Operator<A, B> => {
+  const prefix = `${name}.`
+  return (c, input) => {
+    const inner = within(c, prefix)
+    if (!c.differentiable) return valueAlone(op, inner, input)
+    const y = scope(() => op(inner, input))
     return { ...y, pullback: d => scope(() => y.pullback(d)) }
   }
+}
 
 /** The value and the states alone, everything else freed. */
 const valueAlone = <A, B>(op: Operator<A, B>, c: Context, input: A): Pulled<A, B> => {

@@ -1,4 +1,4 @@
-import type { Context } from '../../src/context.ts'
+import { type Context, pathOf } from '../../src/context.ts'
 import { append } from '../../src/kernel/append.ts'
 import {
   attention,
@@ -33,11 +33,11 @@ export const scaledDotProductAttention =
   (options: AttentionOptions): Attention =>
   (c, [query, newKey, newValue]) => {
     const cached = c.capacity !== null
-    const key = cached ? remember(c, 'key', newKey, c.capacity) : newKey
-    const value = c.capacity !== null ? remember(c, 'value', newValue, c.capacity) : newValue
+    const state: Record<string, Tensor> = {}
+    const key = cached ? remember(c, 'key', newKey, c.capacity, state) : newKey
+    const value = c.capacity !== null ? remember(c, 'value', newValue, c.capacity, state) : newValue
     const [, time = 0] = newKey.shape
     const within = cached ? { ...options, keys: c.offset + time } : options
-    const state = cached ? { [`${c.path}key`]: key, [`${c.path}value`]: value } : {}
     /** Of the gradients of the whole cache, those of the positions that came with this input. */
     const own = <A extends Axes>(gradient: Tensor<A>): Tensor<A> =>
       cached ? slice(gradient, 1, c.offset, time) : gradient
@@ -45,7 +45,7 @@ export const scaledDotProductAttention =
     if (tap !== null)
       scope(() =>
         tap(
-          `${c.path}weights`,
+          pathOf(c, 'weights'),
           attentionWeights(query, key, attentionSizes(query, key, value, within), options.mask ?? null),
         ),
       )
@@ -74,9 +74,17 @@ export const scaledDotProductAttention =
     }
   }
 
-/** The cache `name` with `rows` appended at the context's offset; (batch, capacity, width), made on first use. */
-const remember = <A extends Axes>(c: Context, name: string, rows: Tensor<A>, capacity: number): Tensor<A> => {
+/** The cache `name` with `rows` appended at the context's offset, into `state`; (batch, capacity, width), made on first use. */
+const remember = <A extends Axes>(
+  c: Context,
+  name: string,
+  rows: Tensor<A>,
+  capacity: number,
+  state: Record<string, Tensor>,
+): Tensor<A> => {
   const [batch = 0, , width = 0] = rows.shape
-  const cache = c.state[c.path + name] ?? zeros(rows.engine, [batch, capacity, width])
-  return append(cache, rows, c.offset)
+  const path = pathOf(c, name)
+  const appended = append(c.state[path] ?? zeros(rows.engine, [batch, capacity, width]), rows, c.offset)
+  state[path] = appended
+  return appended
 }

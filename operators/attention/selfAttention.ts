@@ -26,13 +26,14 @@ export const selfAttention = ({
   causal,
   bias,
   projectionDeviation = GPT2_DEVIATION,
-}: SelfAttentionOptions): Operator<Hidden, Hidden> =>
-  define<Hidden, Hidden>((at, x) => {
-    const joint = at(x, linear({ name: 'c_attn', from: 'width', to: 'qkv', width: 3 * width, bias, layout: 'conv1d' }))
-    const attended = at(at(joint, splitQueryKeyValue(width, width)), scaledDotProductAttention({ heads, causal }))
-    const init = normalInit(projectionDeviation)
-    return at(attended, linear({ name: 'c_proj', from: 'query', to: 'width', width, bias, layout: 'conv1d', init }))
-  })
+}: SelfAttentionOptions): Operator<Hidden, Hidden> => {
+  const init = normalInit(projectionDeviation)
+  const join = linear({ name: 'c_attn', from: 'width', to: 'qkv', width: 3 * width, bias, layout: 'conv1d' })
+  const split = splitQueryKeyValue(width, width)
+  const attend = scaledDotProductAttention({ heads, causal })
+  const project = linear({ name: 'c_proj', from: 'query', to: 'width', width, bias, layout: 'conv1d', init })
+  return define<Hidden, Hidden>((at, x) => at(at(at(at(x, join), split), attend), project))
+}
 
 export interface GroupedQueryOptions {
   readonly width: number
@@ -50,19 +51,22 @@ export interface GroupedQueryOptions {
 export const groupedQuerySelfAttention = (options: GroupedQueryOptions): Operator<Hidden, Hidden> => {
   const { width, heads, keyValueHeads, headWidth, causal, bias, theta } = options
   const keyWidth = keyValueHeads * headWidth
+  const queryOf = linear({
+    name: 'q_proj',
+    from: 'width',
+    to: 'query',
+    width: heads * headWidth,
+    bias,
+    layout: 'torch',
+  })
+  const keyOf = linear({ name: 'k_proj', from: 'width', to: 'key', width: keyWidth, bias, layout: 'torch' })
+  const contentOf = linear({ name: 'v_proj', from: 'width', to: 'value', width: keyWidth, bias, layout: 'torch' })
+  const turnQuery = rotaryPositions({ heads, headWidth, theta })
+  const turnKey = rotaryPositions({ heads: keyValueHeads, headWidth, theta })
+  const attend = scaledDotProductAttention({ heads, keyValueHeads, causal })
+  const project = linear({ name: 'o_proj', from: 'query', to: 'width', width, bias: false, layout: 'torch' })
   return define<Hidden, Hidden>((at, x) => {
-    const query = at(
-      x,
-      linear({ name: 'q_proj', from: 'width', to: 'query', width: heads * headWidth, bias, layout: 'torch' }),
-    )
-    const key = at(x, linear({ name: 'k_proj', from: 'width', to: 'key', width: keyWidth, bias, layout: 'torch' }))
-    const value = at(x, linear({ name: 'v_proj', from: 'width', to: 'value', width: keyWidth, bias, layout: 'torch' }))
-    const turned = at.all(
-      at(query, rotaryPositions({ heads, headWidth, theta })),
-      at(key, rotaryPositions({ heads: keyValueHeads, headWidth, theta })),
-      value,
-    )
-    const attended = at(turned, scaledDotProductAttention({ heads, keyValueHeads, causal }))
-    return at(attended, linear({ name: 'o_proj', from: 'query', to: 'width', width, bias: false, layout: 'torch' }))
+    const turned = at.all(at(at(x, queryOf), turnQuery), at(at(x, keyOf), turnKey), at(x, contentOf))
+    return at(at(turned, attend), project)
   })
 }

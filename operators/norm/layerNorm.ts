@@ -1,4 +1,4 @@
-import { type Context, onesInit, parameter, zerosInit } from '../../src/context.ts'
+import { type Context, gradientsOf, onesInit, parameter, zerosInit } from '../../src/context.ts'
 import { lastLength } from '../../src/kernel/axis.ts'
 import { layerNormPullback, layerNorm as normalize } from '../../src/kernel/layerNorm.ts'
 import type { Pulled } from '../../src/operator.ts'
@@ -12,12 +12,12 @@ export interface LayerNormOptions {
 }
 
 /** (x - μ) / √(σ² + ε) ⊙ weight + bias along the last axis (Ba et al., arXiv 1607.06450). Laws N1, N4. */
-export const layerNorm =
-  ({ name, bias, epsilon }: LayerNormOptions) =>
-  <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    const weight = parameter(c, `${name}.weight`, [lastLength(x)], onesInit)
-    const shift = bias ? parameter(c, `${name}.bias`, [lastLength(x)], zerosInit) : null
-    const [weightPath, biasPath] = [`${c.path}${name}.weight`, `${c.path}${name}.bias`]
+export const layerNorm = ({ name, bias, epsilon }: LayerNormOptions) => {
+  const [weightName, biasName] = [`${name}.weight`, `${name}.bias`]
+  return <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
+    const columns = [lastLength(x)]
+    const weight = parameter(c, weightName, columns, onesInit)
+    const shift = bias ? parameter(c, biasName, columns, zerosInit) : null
     const normalized = normalize(x, weight, shift, epsilon)
     return {
       value: normalized.value,
@@ -25,10 +25,8 @@ export const layerNorm =
       saved: [x, normalized.mean, normalized.deviation],
       pullback: dy => {
         const { dx, dWeight, dBias } = layerNormPullback(dy, x, weight, bias, normalized)
-        const gradients: Record<string, Tensor> = {}
-        if (dWeight !== null) gradients[weightPath] = dWeight
-        if (dBias !== null) gradients[biasPath] = dBias
-        return [gradients, dx]
+        return [gradientsOf(c, [weightName, dWeight], [biasName, dBias]), dx]
       },
     }
   }
+}

@@ -1,4 +1,4 @@
-import { type Context, onesInit, parameter } from '../../src/context.ts'
+import { type Context, gradientsOf, onesInit, parameter } from '../../src/context.ts'
 import { lastLength } from '../../src/kernel/axis.ts'
 import { rmsNorm as normalize, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
 import type { Pulled } from '../../src/operator.ts'
@@ -11,11 +11,10 @@ export interface RmsNormOptions {
 }
 
 /** x / √(mean x² + ε) ⊙ weight along the last axis (Zhang & Sennrich, arXiv 1910.07467). Law N2. */
-export const rmsNorm =
-  ({ name, epsilon }: RmsNormOptions) =>
-  <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    const weight = parameter(c, `${name}.weight`, [lastLength(x)], onesInit)
-    const path = `${c.path}${name}.weight`
+export const rmsNorm = ({ name, epsilon }: RmsNormOptions) => {
+  const weightName = `${name}.weight`
+  return <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
+    const weight = parameter(c, weightName, [lastLength(x)], onesInit)
     const { value, deviation } = normalize(x, weight, epsilon)
     return {
       value,
@@ -23,7 +22,8 @@ export const rmsNorm =
       saved: [x, deviation],
       pullback: dy => {
         const { dx, dWeight } = rmsNormPullback(dy, x, weight, deviation)
-        return [dWeight === null ? {} : { [path]: dWeight }, dx]
+        return [gradientsOf(c, [weightName, dWeight]), dx]
       },
     }
   }
+}

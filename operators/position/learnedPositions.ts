@@ -1,4 +1,4 @@
-import { normalInit, parameter } from '../../src/context.ts'
+import { gradientsOf, normalInit, parameter } from '../../src/context.ts'
 import { InputError } from '../../src/errors.ts'
 import { add } from '../../src/kernel/binary.ts'
 import { reduceTo } from '../../src/kernel/reduce.ts'
@@ -8,20 +8,17 @@ import { scope } from '../../src/tensor/scope.ts'
 import type { Hidden } from '../hidden.ts'
 import { GPT2_DEVIATION } from '../linear.ts'
 
+export interface LearnedPositionsOptions {
+  readonly name: string
+  readonly positions: number
+  readonly width: number
+}
+
 /** x + P[offset … offset + time): a learned row a position, `<name>.weight` (positions, width), as in GPT. Law N7. */
-export const learnedPositions =
-  ({
-    name,
-    positions,
-    width,
-  }: {
-    readonly name: string
-    readonly positions: number
-    readonly width: number
-  }): Operator<Hidden, Hidden> =>
-  (c, x) => {
-    const table = parameter(c, `${name}.weight`, [positions, width], normalInit(GPT2_DEVIATION))
-    const path = `${c.path}${name}.weight`
+export const learnedPositions = ({ name, positions, width }: LearnedPositionsOptions): Operator<Hidden, Hidden> => {
+  const weightName = `${name}.weight`
+  return (c, x) => {
+    const table = parameter(c, weightName, [positions, width], normalInit(GPT2_DEVIATION))
     const [, time = 0] = x.shape
     const { offset } = c
     if (offset + time > positions)
@@ -30,6 +27,10 @@ export const learnedPositions =
       value: scope(() => add(x, slice(table, 0, offset, time))),
       state: {},
       saved: [],
-      pullback: dy => [{ [path]: scope(() => pad(reduceTo(dy, [time, width]), 0, offset, positions)) }, dy],
+      pullback: dy => [
+        gradientsOf(c, [weightName, scope(() => pad(reduceTo(dy, [time, width]), 0, offset, positions))]),
+        dy,
+      ],
     }
   }
+}

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape, replaceAt, viewOf } from './axis.ts'
+import { sameBut, viewOf } from './axis.ts'
 import { launch } from './launch.ts'
 
 /**
@@ -10,7 +10,8 @@ import { launch } from './launch.ts'
 export const append = <A extends Axes>(cache: Tensor, rows: Tensor<A>, offset: number): Tensor<A> => {
   const view = viewOf(rows, 1)
   const capacity = cache.shape[1] ?? 0
-  expectShape('append', replaceAt(rows.shape, 1, 0), replaceAt(cache.shape, 1, 0))
+  if (!sameBut(rows.shape, cache.shape, 1))
+    throw new ShapeError(`append: rows [${rows.shape}] and cache [${cache.shape}] differ beside axis 1`)
   if (offset < 0 || offset + view.length > capacity)
     throw new ShapeError(`positions ${offset} to ${offset + view.length} are not in a cache of ${capacity}`)
   const { engine, storage } = cache

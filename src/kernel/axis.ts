@@ -11,14 +11,25 @@ export const axisOf = (x: Tensor, axis: number): number => {
 }
 
 /** A tensor as (outer, length, inner) around one axis. */
-export const viewOf = (x: Tensor, axis: number): AxisView => ({
-  outer: sizeOf(x.shape.slice(0, axis)),
-  length: x.shape[axis] ?? 1,
-  inner: sizeOf(x.shape.slice(axis + 1)),
-})
+export const viewOf = ({ shape }: Tensor, axis: number): AxisView => {
+  let [outer, inner] = [1, 1]
+  for (let i = 0; i < axis; i++) outer *= shape[i] ?? 1
+  for (let i = axis + 1; i < shape.length; i++) inner *= shape[i] ?? 1
+  return { outer, length: shape[axis] ?? 1, inner }
+}
 
-export const replaceAt = (shape: Shape, axis: number, length: number): Shape =>
-  shape.map((old, i) => (i === axis ? length : old))
+export const replaceAt = (shape: Shape, axis: number, length: number): Shape => {
+  const replaced = [...shape]
+  replaced[axis] = length
+  return replaced
+}
+
+/** Whether two shapes agree on every axis but one. */
+export const sameBut = (x: Shape, y: Shape, axis: number): boolean => {
+  if (x.length !== y.length) return false
+  for (let i = 0; i < x.length; i++) if (i !== axis && x[i] !== y[i]) return false
+  return true
+}
 
 /** The last axis: the one that linear, norms and softmax work along. */
 export const lastLength = (x: Tensor): number => {
@@ -28,13 +39,16 @@ export const lastLength = (x: Tensor): number => {
 }
 
 /** A tensor as rows along its last axis. */
-export const rowsOf = (x: Tensor): { readonly rows: number; readonly columns: number } => ({
-  rows: sizeOf(x.shape.slice(0, -1)),
-  columns: lastLength(x),
-})
+export const rowsOf = (x: Tensor): { readonly rows: number; readonly columns: number } => {
+  const columns = lastLength(x)
+  return { rows: columns === 0 ? sizeOf(x.shape.slice(0, -1)) : x.size / columns, columns }
+}
 
-export const sameShape = (x: Shape, y: Shape): boolean =>
-  x.length === y.length && x.every((length, i) => length === y[i])
+export const sameShape = (x: Shape, y: Shape): boolean => {
+  if (x.length !== y.length) return false
+  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false
+  return true
+}
 
 export const expectShape = (what: string, found: Shape, expected: Shape): void => {
   if (!sameShape(found, expected)) throw new ShapeError(`${what}: expected shape [${expected}], found [${found}]`)

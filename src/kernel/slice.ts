@@ -1,15 +1,20 @@
 import { ShapeError } from '../errors.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { axisOf, replaceAt, sameShape, viewOf } from './axis.ts'
+import { axisOf, replaceAt, sameBut, viewOf } from './axis.ts'
 import { launch } from './launch.ts'
 
-/** Positions start … start + count - 1 of one axis. Adjoint: `pad`. */
-export const slice = <A extends Axes>(x: Tensor<A>, axis: number, start: number, count: number): Tensor<A> => {
+/** Positions start … start + count - 1 of one axis, which may take another name. Adjoint: `pad`. */
+export const slice = <A extends Axes, const B extends Axes = A>(
+  x: Tensor<A>,
+  axis: number,
+  start: number,
+  count: number,
+): Tensor<B> => {
   const index = axisOf(x, axis)
   const view = viewOf(x, index)
   if (start < 0 || count < 0 || start + count > view.length)
     throw new ShapeError(`slice ${start}…${start + count} of an axis of length ${view.length}`)
-  const y = empty<A>(x.engine, replaceAt(x.shape, index, count))
+  const y = empty<B>(x.engine, replaceAt(x.shape, index, count))
   launch(x.engine, 0, y, y)
   x.engine.primitives.slice(y.storage, x.storage, view, start, count)
   return y
@@ -32,7 +37,7 @@ export const concat = <const A extends Axes>(xs: readonly [Tensor, ...Tensor[]],
   const [first] = xs
   const index = axisOf(first, axis)
   for (const x of xs)
-    if (!sameShape(replaceAt(x.shape, index, 0), replaceAt(first.shape, index, 0)))
+    if (!sameBut(x.shape, first.shape, index))
       throw new ShapeError(`concat along axis ${axis}: shapes [${first.shape}] and [${x.shape}] differ elsewhere`)
   const length = xs.reduce((n, x) => n + (x.shape[index] ?? 1), 0)
   const y = empty<A>(first.engine, replaceAt(first.shape, index, length))
