@@ -399,43 +399,61 @@ const norms: readonly KernelCase[] = [
   ),
 ]
 
-const attentionCase = fc
-  .record({
-    batch: length(3),
-    queries: length(9),
-    past: length(6),
-    free: length(3),
-    keyValueHeads: fc.integer({ min: 1, max: 2 }),
-    group: fc.integer({ min: 1, max: 3 }),
-    headWidth: positiveLength(33),
-    causal: fc.boolean(),
-  })
-  .map(sizes => ({ ...sizes, heads: sizes.keyValueHeads * sizes.group, keys: sizes.queries + sizes.past }))
+export interface AttentionLengths {
+  readonly batch: number
+  readonly queries: number
+  /** Keys before the queries' own, and positions of the cache behind all keys. */
+  readonly past: number
+  readonly free: number
+  readonly keyValueHeads: number
+  readonly group: number
+  readonly headWidth: number
+  readonly causal: boolean
+}
+
+/** Attention and its pullback at sizes of these lengths. */
+export const attentionCases = (lengths: fc.Arbitrary<AttentionLengths>): readonly KernelCase[] => {
+  const all = lengths.map(one => ({ ...one, heads: one.keyValueHeads * one.group, keys: one.queries + one.past }))
+  return [
+    kernelCase('attention', all, (sizes, from) => {
+      const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
+      const cache = [batch, keys + free, keyValueHeads * headWidth]
+      return {
+        inputs: arrays(from, [batch, queries, heads * headWidth], cache, cache),
+        run: withTensors(at => [attention(at(0), at(1), at(2), sizes).value]),
+        fused: ['attention'],
+      }
+    }),
+    kernelCase('attentionPullback', all, (sizes, from) => {
+      const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
+      const query = [batch, queries, heads * headWidth]
+      const cache = [batch, keys + free, keyValueHeads * headWidth]
+      return {
+        inputs: arrays(from, query, query, cache, cache),
+        run: withTensors(at => {
+          const attended = attention(at(1), at(2), at(3), sizes)
+          const { dQuery, dKey, dValue } = attentionPullback(at(0), at(1), at(2), at(3), attended, sizes)
+          return [dQuery, dKey, dValue]
+        }),
+        fused: ['attention', 'attentionPullback'],
+      }
+    }),
+  ]
+}
+
+const attentionLengths = fc.record({
+  batch: length(3),
+  queries: length(9),
+  past: length(6),
+  free: length(3),
+  keyValueHeads: fc.integer({ min: 1, max: 2 }),
+  group: fc.integer({ min: 1, max: 3 }),
+  headWidth: positiveLength(33),
+  causal: fc.boolean(),
+})
 
 const losses: readonly KernelCase[] = [
-  kernelCase('attention', attentionCase, (sizes, from) => {
-    const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
-    const cache = [batch, keys + free, keyValueHeads * headWidth]
-    return {
-      inputs: arrays(from, [batch, queries, heads * headWidth], cache, cache),
-      run: withTensors(at => [attention(at(0), at(1), at(2), sizes).value]),
-      fused: ['attention'],
-    }
-  }),
-  kernelCase('attentionPullback', attentionCase, (sizes, from) => {
-    const { batch, queries, keys, free, heads, keyValueHeads, headWidth } = sizes
-    const query = [batch, queries, heads * headWidth]
-    const cache = [batch, keys + free, keyValueHeads * headWidth]
-    return {
-      inputs: arrays(from, query, query, cache, cache),
-      run: withTensors(at => {
-        const attended = attention(at(1), at(2), at(3), sizes)
-        const { dQuery, dKey, dValue } = attentionPullback(at(0), at(1), at(2), at(3), attended, sizes)
-        return [dQuery, dKey, dValue]
-      }),
-      fused: ['attention', 'attentionPullback'],
-    }
-  }),
+  ...attentionCases(attentionLengths),
   kernelCase(
     'crossEntropy, crossEntropyPullback',
     fc.record({

@@ -18,3 +18,5 @@ export const COST = {
 export const FLOAT = 4
 /** Up to here a product reads y once, unpacked (assembly/gemm.ts). */
 export const FEW_ROWS = 3
+/** Queries that attention takes at once: a unit of its work (assembly/attention.ts). */
+export const QUERY_BLOCK = 128

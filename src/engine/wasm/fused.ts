@@ -1,6 +1,7 @@
 /** The overrides over the compiled kernels: every fused row of the interface. */
 import type { Fused } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
+import { QUERY_BLOCK } from './costs.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
@@ -72,9 +73,8 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       Number(causal),
       scale,
       0,
-      batch * keyValueHeads,
-      // For all keys that the cache may hold, so that decoding never asks for more.
-      memory.scratch(kernels.attentionScratch(queries, keyCapacity, headWidth) >>> 0),
+      batch * heads * Math.ceil(queries / QUERY_BLOCK),
+      memory.scratch(kernels.attentionScratch(headWidth)),
     )
   },
   attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
@@ -99,7 +99,7 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       scale,
       0,
       batch * keyValueHeads,
-      memory.scratch(kernels.attentionPullbackScratch(queries, keys, headWidth) >>> 0),
+      memory.scratch(kernels.attentionPullbackScratch(headWidth)),
     )
   },
   crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>

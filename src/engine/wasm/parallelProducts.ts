@@ -1,6 +1,6 @@
 /** Products and attention over threads: by products, columns, rows or heads, each with scratch memory of its own. */
 import type { Kernels } from './binary.generated.ts'
-import { COST, FEW_ROWS, FLOAT } from './costs.ts'
+import { COST, FEW_ROWS, FLOAT, QUERY_BLOCK } from './costs.ts'
 import { LINE } from './heap.ts'
 import type { Threads } from './threads.ts'
 
@@ -103,15 +103,15 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
       const [causal, scale, start, end, scratch] = rest
       const product = queries <= FEW_ROWS ? COST.stream : COST.product
-      const scores = ((end - start) * queries * keys * heads) / keyValueHeads
+      const scores = (end - start) * Math.min(queries, QUERY_BLOCK) * keys
       if (!threads.splits(scores * (2 * width * product + COST.function), end - start, 1))
         return kernels.attention(...call)
       threads.begin('attention').same(out).same(logSumExp).same(query).same(key).same(value)
       threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
       threads.same(causal).same(scale).first(start).end(start)
-      threads.scratch(scratch, each(kernels.attentionScratch(queries, keys, width))).run()
+      threads.scratch(scratch, each(kernels.attentionScratch(width))).run()
     },
-    attentionScratch: (queries, keys, width) => threads.count * each(kernels.attentionScratch(queries, keys, width)),
+    attentionScratch: width => threads.count * each(kernels.attentionScratch(width)),
     attentionPullback: (...call) => {
       const [dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, ...sizes] = call
       const [queries, keys, capacity, heads, keyValueHeads, width, causal, scale, start, end, scratch] = sizes
@@ -122,9 +122,8 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       threads.same(query).same(key).same(value).same(out).same(logSumExp)
       threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
       threads.same(causal).same(scale).first(start).end(start)
-      threads.scratch(scratch, each(kernels.attentionPullbackScratch(queries, keys, width))).run()
+      threads.scratch(scratch, each(kernels.attentionPullbackScratch(width))).run()
     },
-    attentionPullbackScratch: (queries, keys, width) =>
-      threads.count * each(kernels.attentionPullbackScratch(queries, keys, width)),
+    attentionPullbackScratch: width => threads.count * each(kernels.attentionPullbackScratch(width)),
   }
 }

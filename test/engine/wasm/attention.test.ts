@@ -161,11 +161,12 @@ test('K1, A12: attention and its pullback against f64, grouped heads, any sizes'
   t.end()
 })
 
+const TOTAL = 300
 const causal = (queries: number, keys: number): AttentionSizes => ({
   batch: 1,
   queries,
   keys,
-  keyCapacity: 131,
+  keyCapacity: TOTAL,
   heads: 4,
   keyValueHeads: 2,
   headWidth: 20,
@@ -174,12 +175,12 @@ const causal = (queries: number, keys: number): AttentionSizes => ({
 })
 
 test('L4: whole, chunked and one-query attention have the same bits', t => {
-  const total = 131
+  const total = TOTAL
   const given = inputs(causal(total, total))
   const width = 80
   for (const engine of engines) {
     const whole = attend(engine, given, causal(total, total))
-    for (const chunk of [1, 2, 3, 4, 7, 16, 50]) {
+    for (const chunk of [1, 3, 4, 50, 128, 131]) {
       const rows: number[] = []
       const sums: number[][] = [[], [], [], []]
       for (let start = 0; start < total; start += chunk) {
