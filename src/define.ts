@@ -14,14 +14,74 @@ import { Tensor } from './tensor/tensor.ts'
 /** A named intermediate value of a `define`. Holds its cotangent while a pullback runs. */
 export class Wire<A> {
   readonly value: A
+  readonly tape: Tape
   cotangent: Cotangent<A> | undefined = undefined
 
-  constructor(value: A) {
+  constructor(value: A, tape: Tape) {
     this.value = value
+    this.tape = tape
   }
 
   receive(d: Cotangent<A>): void {
     this.cotangent = this.cotangent === undefined ? d : accumulateCotangents(this.cotangent, d)
+  }
+}
+
+/** What one call of a `define` did, in order; where nobody will pull back, the states alone. */
+class Tape {
+  readonly context: Context
+  state: Named = {}
+  readonly saved: Tensor[] = []
+  readonly #wires: Wire<unknown>[] = []
+  readonly #steps: (() => Named)[] = []
+
+  constructor(context: Context) {
+    this.context = context
+  }
+
+  apply<A, B>(x: Wire<A>, op: (context: Context, x: A) => Pulled<A, B>): Wire<B> {
+    const pulled = op(this.context, x.value)
+    this.state = joinStates(this.state, pulled.state)
+    const out = new Wire(pulled.value, this)
+    if (!this.context.differentiable) return out
+    for (const tensor of pulled.saved) this.saved.push(tensor)
+    this.step(out, d => {
+      const [gradients, dx] = pulled.pullback(d)
+      x.receive(dx)
+      return gradients
+    })
+    return out
+  }
+
+  /** Several wires as one, whose cotangent `share` hands out. */
+  join<A>(value: A, share: (d: Cotangent<A>) => void): Wire<A> {
+    const out = new Wire(value, this)
+    if (this.context.differentiable)
+      this.step(out, d => {
+        share(d)
+        return {}
+      })
+    return out
+  }
+
+  step<A>(out: Wire<A>, pull: (d: Cotangent<A>) => Named): void {
+    this.#wires.push(out)
+    this.#steps.push(() => (out.cotangent === undefined ? {} : pull(out.cotangent)))
+  }
+
+  /** From the cotangent of the result to the gradients and the cotangent of the input, if it has any. */
+  pull<A, B>(input: Wire<A>, result: Wire<B>, d: Cotangent<B>): readonly [Named, Cotangent<A> | undefined] {
+    this.#clear(input)
+    result.receive(d)
+    const gradients = this.#steps.reduceRight<Named>((sum, step) => concat(sum, step()), {})
+    const { cotangent } = input
+    this.#clear(input)
+    return [gradients, cotangent]
+  }
+
+  #clear(input: Wire<unknown>): void {
+    input.cotangent = undefined
+    for (const wire of this.#wires) wire.cotangent = undefined
   }
 }
 
@@ -33,6 +93,23 @@ export interface Apply {
   all<A, B, C>(x: Wire<A>, y: Wire<B>, z: Wire<C>): Wire<readonly [A, B, C]>
 }
 
+const at: Apply = Object.assign(
+  <A, B>(x: Wire<A>, op: (context: Context, x: A) => Pulled<A, B>): Wire<B> => x.tape.apply(x, op),
+  {
+    both: <A, B>(x: Wire<A>, y: Wire<B>): Wire<readonly [A, B]> =>
+      x.tape.join<readonly [A, B]>([x.value, y.value], ([dx, dy]) => {
+        x.receive(dx)
+        y.receive(dy)
+      }),
+    all: <A, B, C>(x: Wire<A>, y: Wire<B>, z: Wire<C>): Wire<readonly [A, B, C]> =>
+      x.tape.join<readonly [A, B, C]>([x.value, y.value, z.value], ([dx, dy, dz]) => {
+        x.receive(dx)
+        y.receive(dy)
+        z.receive(dz)
+      }),
+  },
+)
+
 /**
  * A composite operator with named intermediate values: `define((at, x) => at(at(x, f), g))` is `sequence(f, g)`. The tape is local to one call, and
  * the result is the same composite of pullbacks; a wire whose axes do not fit is a type error.
@@ -40,66 +117,17 @@ export interface Apply {
 export const define =
   <A, B>(wiring: (at: Apply, input: Wire<A>) => Wire<B>): Operator<A, B> =>
   (c, input) => {
-    const saved: Tensor[] = []
-    let state: Named = {}
-    const wires: Wire<unknown>[] = []
-    const steps: (() => Named)[] = []
-    const wire = <X>(value: X): Wire<X> => {
-      const made = new Wire(value)
-      wires.push(made)
-      return made
-    }
-    const apply = <X, Y>(x: Wire<X>, op: (context: Context, x: X) => Pulled<X, Y>): Wire<Y> => {
-      const pulled = op(c, x.value)
-      const out = wire(pulled.value)
-      state = joinStates(state, pulled.state)
-      if (!c.differentiable) return out
-      for (const tensor of pulled.saved) saved.push(tensor)
-      steps.push(() => {
-        if (out.cotangent === undefined) return {}
-        const [gradients, dx] = pulled.pullback(out.cotangent)
-        x.receive(dx)
-        return gradients
-      })
-      return out
-    }
-    const both = <X, Y>(x: Wire<X>, y: Wire<Y>): Wire<readonly [X, Y]> => {
-      const out = wire<readonly [X, Y]>([x.value, y.value])
-      steps.push(() => {
-        if (out.cotangent === undefined) return {}
-        const [dx, dy] = out.cotangent
-        x.receive(dx)
-        y.receive(dy)
-        return {}
-      })
-      return out
-    }
-    const all = <X, Y, Z>(x: Wire<X>, y: Wire<Y>, z: Wire<Z>): Wire<readonly [X, Y, Z]> => {
-      const out = wire<readonly [X, Y, Z]>([x.value, y.value, z.value])
-      steps.push(() => {
-        if (out.cotangent === undefined) return {}
-        const [dx, dy, dz] = out.cotangent
-        x.receive(dx)
-        y.receive(dy)
-        z.receive(dz)
-        return {}
-      })
-      return out
-    }
-    const first = wire(input)
-    const result = wiring(Object.assign(apply, { both, all }), first)
-    if (!c.differentiable) return valueOnly(result.value, state)
+    const tape = new Tape(c)
+    const first = new Wire(input, tape)
+    const result = wiring(at, first)
+    if (!c.differentiable) return valueOnly(result.value, tape.state)
     return {
       value: result.value,
-      state,
-      saved,
+      state: tape.state,
+      saved: tape.saved,
       pullback: d => {
-        for (const w of wires) w.cotangent = undefined
-        result.receive(d)
-        const gradients = steps.reduceRight<Named>((sum, step) => concat(sum, step()), {})
-        const dInput = first.cotangent ?? zeroCotangent(input)
-        for (const w of wires) w.cotangent = undefined
-        return [gradients, dInput]
+        const [gradients, dInput] = tape.pull(first, result, d)
+        return [gradients, dInput ?? zeroCotangent(input)]
       },
     }
   }

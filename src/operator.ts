@@ -49,16 +49,19 @@ const isEmpty = (x: Named): boolean => {
   return true
 }
 
+const nothing: readonly Tensor[] = []
+const refuse = (): never => {
+  throw new TypeError(
+    'this value was computed in a context with `differentiable: false`, which saves nothing for a pullback',
+  )
+}
+
 /** What an operator gives in a context that is not differentiable. */
 export const valueOnly = <A, B>(value: B, state: Named): Pulled<A, B> => ({
   value,
   state,
-  saved: [],
-  pullback: () => {
-    throw new TypeError(
-      'this value was computed in a context with `differentiable: false`, which saves nothing for a pullback',
-    )
-  },
+  saved: nothing,
+  pullback: refuse,
 })
 
 /** Sum of two gradients: the commutative monoid of `Named` records, `{}` its unit. A weight used twice gets both (law D8). */

@@ -1,5 +1,6 @@
 import type { Context } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
+import { sameShape } from '../../src/kernel/axis.ts'
 import { rotary } from '../../src/kernel/rotary.ts'
 import type { Pulled } from '../../src/operator.ts'
 import { type Axes, type Tensor, tensor } from '../../src/tensor/tensor.ts'
@@ -11,13 +12,13 @@ export interface RotaryOptions {
   readonly theta: number
 }
 
+interface Tables {
+  readonly cosine: Float64Array
+  readonly sine: Float64Array
+}
+
 /** cos and sin of p θ^(-2i/headWidth), (time, headWidth / 2), for positions offset …; in f64, since f32 angles lose what law N6 promises. */
-export const rotaryTables = (
-  offset: number,
-  time: number,
-  headWidth: number,
-  theta: number,
-): { readonly cosine: Float64Array; readonly sine: Float64Array } => {
+export const rotaryTables = (offset: number, time: number, headWidth: number, theta: number): Tables => {
   const half = headWidth / 2
   const cosine = new Float64Array(time * half)
   const sine = new Float64Array(time * half)
@@ -31,8 +32,17 @@ export const rotaryTables = (
   return { cosine, sine }
 }
 
+/** The last tables: every layer of a step asks for the same. */
+let last: { readonly of: readonly number[]; readonly tables: Tables } | null = null
+
+const rememberedTables = (offset: number, time: number, headWidth: number, theta: number): Tables => {
+  const of = [offset, time, headWidth, theta]
+  if (last === null || !sameShape(last.of, of)) last = { of, tables: rotaryTables(offset, time, headWidth, theta) }
+  return last.tables
+}
+
 const tablesOn = (engine: Engine, offset: number, time: number, { headWidth, theta }: RotaryOptions) => {
-  const { cosine, sine } = rotaryTables(offset, time, headWidth, theta)
+  const { cosine, sine } = rememberedTables(offset, time, headWidth, theta)
   const shape = [time, headWidth / 2]
   return { cosine: tensor(engine, shape, cosine), sine: tensor(engine, shape, sine) }
 }

@@ -1,6 +1,6 @@
 import { scope } from '../tensor/scope.ts'
-import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape, lastLength, rowsOf } from './axis.ts'
+import { type Axes, empty, type Shape, type Tensor } from '../tensor/tensor.ts'
+import { expectShape, lastLength, replaceAt, rowsOf } from './axis.ts'
 import { add, multiply, scalar, scale, subtract } from './binary.ts'
 import { launch } from './launch.ts'
 import { reduceTo, sum } from './reduce.ts'
@@ -14,7 +14,8 @@ export interface Normalized<A extends Axes> {
   readonly deviation: Tensor
 }
 
-const statisticsShape = (x: Tensor): number[] => [...x.shape.slice(0, -1), 1]
+/** One number a row. */
+export const statisticsShape = (x: Tensor): Shape => replaceAt(x.shape, x.shape.length - 1, 1)
 
 /**
  * y = (x - μ) / √(σ² + ε) · weight + bias along the last axis, σ² the biased variance. Source: Ba et al., arXiv 1607.06450. Laws N1, N4.
@@ -26,12 +27,15 @@ export const layerNorm = <A extends Axes>(
   bias: Tensor | null,
   epsilon: number,
 ): Normalized<A> => {
-  for (const p of [weight, bias]) if (p !== null) expectShape('layerNorm parameter', p.shape, [lastLength(x)])
+  const columns = [lastLength(x)]
+  if (weight !== null) expectShape('layerNorm weight', weight.shape, columns)
+  if (bias !== null) expectShape('layerNorm bias', bias.shape, columns)
   const override = x.engine.fused.layerNorm
   if (override === undefined) return derivedLayerNorm(x, weight, bias, epsilon)
   const value = empty<A>(x.engine, x.shape)
-  const mean = empty(x.engine, statisticsShape(x))
-  const deviation = empty(x.engine, statisticsShape(x))
+  const statistics = statisticsShape(x)
+  const mean = empty(x.engine, statistics)
+  const deviation = empty(x.engine, statistics)
   launch(x.engine, 8 * x.size, x, weight, bias, value, mean, deviation)
   override(
     value.storage,

@@ -2,7 +2,7 @@ import type { MatmulSizes } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape, rowsOf } from './axis.ts'
+import { expectShape, replaceAt, rowsOf } from './axis.ts'
 import { add } from './binary.ts'
 import { launch } from './launch.ts'
 import { matmulTransposed } from './matmul.ts'
@@ -37,11 +37,11 @@ export const linear = <const B extends Axes>(
   const override = x.engine.fused.linear
   if (override === undefined)
     return scope(() => {
-      const shape = [...x.shape.slice(0, -1), columns]
+      const shape = replaceAt(x.shape, x.shape.length - 1, columns)
       const product = matmulTransposed(x.share([rows, inner]), weight, { transposeY: transposed })
       return (bias === null ? product : add(product, bias)).share<B>(shape)
     })
-  const y = empty<B>(x.engine, [...x.shape.slice(0, -1), columns])
+  const y = empty<B>(x.engine, replaceAt(x.shape, x.shape.length - 1, columns))
   launch(x.engine, 2 * rows * inner * columns, x, weight, bias, y)
   override(y.storage, x.storage, weight.storage, bias?.storage ?? null, sizes)
   return y

@@ -3,7 +3,7 @@ import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape, lastLength, rowsOf } from './axis.ts'
 import { add, multiply, scalar, scale } from './binary.ts'
 import { launch } from './launch.ts'
-import { type Normalized, type NormGradients, pullThrough } from './layerNorm.ts'
+import { type Normalized, type NormGradients, pullThrough, statisticsShape } from './layerNorm.ts'
 import { reduceTo, sum } from './reduce.ts'
 import { square, unary } from './unary.ts'
 
@@ -18,7 +18,7 @@ export const rmsNorm = <A extends Axes>(x: Tensor<A>, weight: Tensor | null, eps
   const override = x.engine.fused.rmsNorm
   if (override === undefined) return derivedRmsNorm(x, weight, epsilon)
   const value = empty<A>(x.engine, x.shape)
-  const deviation = empty(x.engine, [...x.shape.slice(0, -1), 1])
+  const deviation = empty(x.engine, statisticsShape(x))
   launch(x.engine, 4 * x.size, x, weight, value, deviation)
   override(value.storage, deviation.storage, x.storage, weight?.storage ?? null, epsilon, rowsOf(x))
   return { value, deviation }
@@ -39,7 +39,7 @@ export const rmsNormPullback = <A extends Axes>(
   deviation: Tensor,
 ): Pick<NormGradients<A>, 'dx' | 'dWeight'> => {
   expectShape('rmsNormPullback', dy.shape, x.shape)
-  expectShape('rmsNormPullback deviation', deviation.shape, [...x.shape.slice(0, -1), 1])
+  expectShape('rmsNormPullback deviation', deviation.shape, statisticsShape(x))
   const override = x.engine.fused.rmsNormPullback
   const columns = [lastLength(x)]
   if (override === undefined)
