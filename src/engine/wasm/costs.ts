@@ -20,3 +20,5 @@ export const FLOAT = 4
 export const FEW_ROWS = 3
 /** Queries that attention takes at once: a unit of its work (assembly/attention.ts). */
 export const QUERY_BLOCK = 128
+/** Up to here a product reads y in panels once and in order. */
+export const ONE_PASS = 16

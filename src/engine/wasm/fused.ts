@@ -10,8 +10,7 @@ import { addressOrNone, addressOf as at } from './storage.ts'
 const UNIFORM_STEPS = 2 ** 24
 
 export const fused = (memory: Memory, kernels: Kernels): Fused => ({
-  linear: (out, x, weight, bias, sizes) =>
-    matmul(memory, kernels, at(out), at(x), at(weight), addressOrNone(bias), sizes),
+  linear: (out, x, weight, bias, sizes) => matmul(memory, kernels, out, x, weight, bias, sizes),
   softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
   softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
   activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),

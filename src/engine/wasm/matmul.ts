@@ -1,41 +1,48 @@
+import type { Storage } from '../../tensor/storage.ts'
 import type { MatmulSizes } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
 import type { Memory } from './memory.ts'
+import { PANEL, panelsOf } from './panels.ts'
+import { addressOf, addressOrNone, ownStorage } from './storage.ts'
 
-/** out = x y + bias (0: none), addresses in bytes. A batch over one matrix y is one product of more rows. */
+/** out = x y + bias. A batch over one matrix y is one product of more rows. */
 export const matmul = (
   memory: Memory,
   kernels: Kernels,
-  out: number,
-  x: number,
-  y: number,
-  bias: number,
-  { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY }: MatmulSizes,
+  out: Storage,
+  x: Storage,
+  y: Storage,
+  bias: Storage | null,
+  sizes: MatmulSizes,
 ): void => {
+  const { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY } = sizes
   const folds = xBatched && !yBatched && !transposeX
   const height = folds ? batch * rows : rows
+  const panels = x === y ? null : panelsOf(memory, kernels, ownStorage(y), sizes)
+  const [to, left, offset] = [addressOf(out), addressOf(x), addressOrNone(bias)]
+  const right = panels === null ? addressOf(y) : ownStorage(y).address
   const scratch = memory.scratch(kernels.gemmScratch(height, inner))
-  const xRow = transposeX ? 1 : inner
-  const xInner = transposeX ? rows : 1
-  const yInner = transposeY ? 1 : columns
-  const yColumn = transposeY ? inner : 1
-  kernels.gemmBatch(
-    out,
-    rows * columns,
-    columns,
-    x,
-    xBatched ? rows * inner : 0,
-    xRow,
-    xInner,
-    y,
-    yBatched ? inner * columns : 0,
-    yInner,
-    yColumn,
-    bias,
-    height,
-    inner,
-    columns,
-    folds ? 1 : batch,
-    scratch,
-  )
+  const product = (first: number, width: number, yInner: number, yColumn: number): void =>
+    kernels.gemmBatch(
+      to + 4 * first,
+      rows * columns,
+      columns,
+      left,
+      xBatched ? rows * inner : 0,
+      transposeX ? 1 : inner,
+      transposeX ? rows : 1,
+      right + 4 * first * (transposeY || panels !== null ? inner : 1),
+      yBatched ? inner * columns : 0,
+      yInner,
+      yColumn,
+      offset === 0 ? 0 : offset + 4 * first,
+      height,
+      inner,
+      width,
+      folds ? 1 : batch,
+      scratch,
+    )
+  const whole = panels?.whole ?? 0
+  if (whole > 0) product(0, whole, PANEL, 0)
+  if (whole < columns) product(whole, columns - whole, transposeY ? 1 : columns, transposeY ? inner : 1)
 }

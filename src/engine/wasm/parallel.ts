@@ -117,6 +117,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
     crossEntropy: over('crossEntropy', COST.function, one, one, row, one, same, same, size, width),
     crossEntropyPullback: over('crossEntropyPullback', COST.function, row, one, row, one, one, same, same, size, width),
     gather: over('gather', COST.move, row, same, one, size, width),
+    gatherPanels: over('gatherPanels', COST.arithmetic, row, same, one, size, width, same),
     sumRows: over('sumRows', COST.arithmetic, one, row, size, width),
     maxRows: over('maxRows', COST.arithmetic, one, row, size, width),
     sumColumns: foldColumns('sumColumns'),

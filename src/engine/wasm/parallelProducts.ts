@@ -1,6 +1,6 @@
 /** Products and attention over threads: by products, columns, rows or heads, each with scratch memory of its own. */
 import type { Kernels } from './binary.generated.ts'
-import { COST, FEW_ROWS, FLOAT, QUERY_BLOCK } from './costs.ts'
+import { COST, FEW_ROWS, FLOAT, ONE_PASS, QUERY_BLOCK } from './costs.ts'
 import { LINE } from './heap.ts'
 import type { Threads } from './threads.ts'
 
@@ -19,6 +19,11 @@ type Products = Pick<
   | 'gemm'
   | 'gemmBatch'
   | 'gemmScratch'
+  | 'packRows'
+  | 'unpackRows'
+  | 'panelsFromColumns'
+  | 'columnsFromPanels'
+  | 'panelScratch'
   | 'attention'
   | 'attentionScratch'
   | 'attentionPullback'
@@ -41,7 +46,8 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     columns,
     scratch,
   ) => {
-    const few = rows <= FEW_ROWS
+    const packed = yColumn === 0
+    const few = rows <= (packed ? ONE_PASS : FEW_ROWS)
     const cost = rows * inner * columns * (few ? COST.stream : COST.product)
     const bytes = each(kernels.gemmScratch(rows, inner))
     // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one, and few shares.
@@ -50,7 +56,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads
-        .moving(y, FLOAT * yColumn)
+        .moving(y, FLOAT * (packed ? inner : yColumn))
         .same(yInner)
         .same(yColumn)
         .moving(bias, FLOAT)
@@ -66,6 +72,32 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       threads.same(y).same(yInner).same(yColumn).same(bias)
       threads.size().same(inner).same(columns).scratch(scratch, bytes).run()
     } else kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
+  }
+  /** A matrix into panels elsewhere, or back, by columns. */
+  const moved = (name: 'packRows' | 'unpackRows'): Kernels['packRows'] => {
+    return (out, y, stride, inner, columns) => {
+      if (!threads.splits(inner * columns * COST.rows, columns, PANELS))
+        return kernels[name](out, y, stride, inner, columns)
+      const [to, from] = name === 'packRows' ? [inner, 1] : [1, inner]
+      threads
+        .begin(name)
+        .moving(out, FLOAT * to)
+        .moving(y, FLOAT * from)
+      threads.same(stride).same(inner).size().run()
+    }
+  }
+  /** The same in its own place. */
+  const turned = (name: 'panelsFromColumns' | 'columnsFromPanels'): Kernels['panelsFromColumns'] => {
+    return (y, inner, columns, scratch) => {
+      if (!threads.splits(inner * columns * COST.rows, columns, PANELS))
+        return kernels[name](y, inner, columns, scratch)
+      threads
+        .begin(name)
+        .moving(y, FLOAT * inner)
+        .same(inner)
+        .size()
+      threads.scratch(scratch, each(kernels.panelScratch(inner))).run()
+    }
   }
   return {
     gemm,
@@ -99,6 +131,11 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         }
     },
     gemmScratch: (rows, inner) => threads.count * each(kernels.gemmScratch(rows, inner)),
+    packRows: moved('packRows'),
+    unpackRows: moved('unpackRows'),
+    panelsFromColumns: turned('panelsFromColumns'),
+    columnsFromPanels: turned('columnsFromPanels'),
+    panelScratch: inner => threads.count * each(kernels.panelScratch(inner)),
     attention: (...call) => {
       const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
       const [causal, scale, start, end, scratch] = rest

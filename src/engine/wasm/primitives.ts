@@ -6,7 +6,7 @@ import { binary } from './binary.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { permute } from './permute.ts'
-import { addressOf as at } from './storage.ts'
+import { addressOf as at, ownStorage } from './storage.ts'
 
 export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
   const hostMap = (f: (x: number) => number, out: Storage, x: Storage, size: number): void => {
@@ -32,8 +32,13 @@ export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
       if (inner === 1) (op === 'sum' ? kernels.sumRows : kernels.maxRows)(at(out), at(x), outer, length)
       else (op === 'sum' ? kernels.sumColumns : kernels.maxColumns)(at(out), at(x), outer, length, inner, 0, inner)
     },
-    matmul: (out, x, y, sizes) => matmul(memory, kernels, at(out), at(x), at(y), 0, sizes),
-    gather: (out, table, ids, _rows, width) => kernels.gather(at(out), at(table), memory.stage(ids), ids.length, width),
+    matmul: (out, x, y, sizes) => matmul(memory, kernels, out, x, y, null, sizes),
+    gather: (out, table, ids, _rows, width) => {
+      const { panels, address } = ownStorage(table)
+      if (panels?.byColumns && panels.inner === width)
+        kernels.gatherPanels(at(out), address, memory.stage(ids), ids.length, width, panels.columns)
+      else kernels.gather(at(out), at(table), memory.stage(ids), ids.length, width)
+    },
     scatterAdd: (out, x, ids, rows, width) =>
       kernels.scatterAdd(at(out), at(x), memory.stage(ids), ids.length, width, 0, rows),
     permute: (out, x, shape, order) => permute(kernels, at(out), at(x), shape, order),

@@ -35,6 +35,7 @@ interface Call {
 const [ROWS, COLUMNS] = [37, 53]
 const SIZE = ROWS * COLUMNS
 const rows = { rows: ROWS, columns: COLUMNS }
+const ids = Int32Array.from({ length: 40 }, (_, i) => (i * 7) % 11)
 const some = (count: number, seed = 1): Float32Array => numbers(count, seed)
 const positive = (count: number, seed = 1): Float32Array => numbers(count, seed).map(x => Math.abs(x) + 0.1)
 
@@ -85,6 +86,31 @@ const matmul = (name: string, sizes: Partial<MatmulSizes>): Call => {
   )
 }
 
+/** Products of one row until y lies in panels, then its rows, and y as it was. */
+const reread = (columns: number, transposeY: boolean): Call => {
+  const sizes = {
+    batch: 1,
+    xBatched: false,
+    yBatched: false,
+    rows: 1,
+    inner: 270,
+    columns,
+    transposeX: false,
+    transposeY,
+  }
+  return call(
+    `matmul again and again${transposeY ? ', y transposed' : ''}`,
+    [columns, 40 * 270, 270 * columns],
+    [some(270, 2), some(270 * columns, 3)],
+    ({ primitives }, at) => {
+      for (let i = 0; i < 8; i++) primitives.matmul(at(0), at(3), at(4), sizes)
+      primitives.gather(at(1), at(4), ids, columns, 270)
+      for (let i = 0; i < 100; i++) primitives.matmul(at(0), at(3), at(4), sizes)
+      primitives.copy(at(2), at(4), 270 * columns)
+    },
+  )
+}
+
 const attention = (name: string, queries: number, keys: number, causal: boolean): Call => {
   const sizes = { batch: 2, queries, keys, keyCapacity: keys + 3, heads: 4, keyValueHeads: 2, headWidth: 12, causal }
   const asked = 2 * queries * 4 * 12
@@ -108,7 +134,6 @@ const binaryOps: readonly BinaryOp[] = [
   ...(['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual'] as const),
 ]
 const activations: readonly Activation[] = ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid']
-const ids = Int32Array.from({ length: 40 }, (_, i) => (i * 7) % 11)
 const targets = Int32Array.from({ length: ROWS }, (_, i) => (i % 5 === 0 ? -1 : (i * 3) % COLUMNS))
 const crossEntropySizes = { ...rows, targets, ignoreIndex: -1, labelSmoothing: 0.1 }
 const adamW = {
@@ -159,6 +184,8 @@ const calls: readonly Call[] = [
   matmul('nothing inside', { inner: 0 }),
   matmul('batch over one y', { batch: 3, xBatched: true, rows: 7 }),
   matmul('batch of pairs', { batch: 5, xBatched: true, yBatched: true, rows: 9, inner: 21, columns: 17 }),
+  reread(72, false),
+  reread(75, true),
   matmul('batch of few', { batch: 2, xBatched: true, yBatched: true, rows: 1 }),
   call('gather', [40 * COLUMNS], [some(11 * COLUMNS)], ({ primitives }, at) =>
     primitives.gather(at(0), at(1), ids, 11, COLUMNS),
@@ -262,7 +289,14 @@ test('results have the same bits on 1, 2 and 3 threads', t => {
       }
     t.pass(each.name)
   }
-  const whole = new Set(['dot', 'gemmScratch', 'attentionScratch', 'attentionPullbackScratch', 'randomScratch'])
+  const whole = new Set([
+    'dot',
+    'gemmScratch',
+    'panelScratch',
+    'attentionScratch',
+    'attentionPullbackScratch',
+    'randomScratch',
+  ])
   t.deepEqual(
     kernelNames.filter(name => !split.has(name) && !whole.has(name)),
     [],

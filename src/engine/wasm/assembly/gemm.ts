@@ -6,7 +6,7 @@
 import { gemvColumns, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
-import { PANEL, ROWS, SPARE, tile } from './tile'
+import { PANEL, SPARE, tile, tileRows } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
@@ -15,6 +15,8 @@ const X_ROWS: i32 = 95
 const Y_COLUMNS: i32 = 512
 /** Up to here each row is a product of its own with y unpacked. */
 const FEW_ROWS: i32 = 3
+/** Up to here x stays in the second-level cache whole, and panels are not cut. */
+const ONE_PASS: i32 = 16
 
 /** Bytes of scratch memory `gemm` needs. */
 export function gemmScratch(rows: i32, inner: i32): i32 {
@@ -23,8 +25,8 @@ export function gemmScratch(rows: i32, inner: i32): i32 {
 }
 
 /**
- * x (rows, inner) with element strides xRow, xInner, one of them 1; y (inner, columns) with yInner, yColumn, likewise.
- * `bias` is 0 or the address of `columns` numbers.
+ * x (rows, inner) with element strides xRow, xInner, one of them 1; y (inner, columns) with yInner, yColumn, likewise, or in panels
+ * (columns / 8, inner, 8): yColumn 0. `bias` is 0 or the address of `columns` numbers.
  */
 export function gemm(
   out: usize, outRow: i32, x: usize, xRow: i32, xInner: i32, y: usize, yInner: i32, yColumn: i32, bias: usize,
@@ -32,7 +34,8 @@ export function gemm(
 ): void {
   const outStride = <usize>outRow << 2
   const xStride = <usize>xRow << 2
-  if (rows <= FEW_ROWS) {
+  const packed = yColumn == 0
+  if (rows <= FEW_ROWS && !packed) {
     if (xInner != 1) {
       transpose(scratch, inner, x, xInner, inner, rows)
       x = scratch
@@ -49,15 +52,24 @@ export function gemm(
   const spare = scratch
   const panels = scratch + SPARE
   const xs = panels + (<usize>(INNER * Y_COLUMNS) << 2)
+  // Panels that few rows read once are read in order of memory.
+  const most = packed && rows <= ONE_PASS && xInner == 1 ? inner : INNER
   for (let column = 0; column < columns; column += Y_COLUMNS) {
     const width = min(Y_COLUMNS, columns - column)
     const outColumn = out + (<usize>column << 2)
     let k = 0
     do {
-      const depth = min(INNER, inner - k)
-      const yBlock = y + ((<usize>k * <usize>yInner + <usize>column * <usize>yColumn) << 2)
-      if (yColumn == 1) packRows(panels, yBlock, <usize>yInner << 2, depth, width)
-      else packColumns(panels, yBlock, <usize>yColumn << 2, depth, width)
+      const depth = min(most, inner - k)
+      let from = panels
+      let step = <usize>depth << 5
+      if (packed) {
+        from = y + ((<usize>column * <usize>inner + (<usize>k << 3)) << 2)
+        step = <usize>inner << 5
+      } else {
+        const yBlock = y + ((<usize>k * <usize>yInner + <usize>column * <usize>yColumn) << 2)
+        if (yColumn == 1) packRows(panels, yBlock, <usize>yInner << 2, depth, width)
+        else packColumns(panels, yBlock, <usize>yColumn << 2, depth, width)
+      }
       const biasNow = bias != 0 && k + depth == inner ? bias + (<usize>column << 2) : 0
       for (let row = 0; row < rows; row += X_ROWS) {
         const height = min(X_ROWS, rows - row)
@@ -69,7 +81,7 @@ export function gemm(
           stride = <usize>depth << 2
         }
         block(
-          outColumn + <usize>row * outStride, outStride, xBlock, stride, 4, panels, <usize>depth << 5,
+          outColumn + <usize>row * outStride, outStride, xBlock, stride, 4, from, step,
           depth, height, width, k > 0, biasNow, spare,
         )
       }
@@ -102,10 +114,12 @@ export function block(
     const biasNow = bias != 0 ? bias + (<usize>j << 2) : 0
     let to = out + (<usize>j << 2)
     let from = x
-    for (let i = 0; i < rows; i += ROWS) {
-      tile(to, outStride, from, xStride, xStep, panels, inner, min(ROWS, rows - i), width, resume, biasNow, spare)
-      to += outStride * ROWS
-      from += xStride * ROWS
+    for (let left = rows; left > 0; ) {
+      const height = tileRows(left)
+      tile(to, outStride, from, xStride, xStep, panels, inner, height, width, resume, biasNow, spare)
+      to += outStride * <usize>height
+      from += xStride * <usize>height
+      left -= height
     }
     panels += panelStride
   }

@@ -11,23 +11,30 @@ import { madd, splat, storePart } from './simd'
 
 /** Columns of a panel. */
 export const PANEL: i32 = 8
-/** Rows of a tile. */
+/** Rows of a tile at most. */
 export const ROWS: i32 = 5
 /** Bytes of a whole tile, where the edges are computed. */
 export const SPARE: usize = 192
 
-/** Strides in bytes: xStep along `inner`. Reads `rows` rows of x, writes five of `out`. */
-function whole(
-  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
-  inner: i32, rows: i32, resume: bool,
+/** Rows of the next tile where `left` are to do: none of few that could be shared out evenly. */
+// @ts-ignore: decorator
+@inline
+export function tileRows(left: i32): i32 {
+  return left > 8 || left == ROWS ? ROWS : left > 4 ? (left + 1) >> 1 : left
+}
+
+/** `rows` is a constant 1 to 5 wherever this is inlined. Strides in bytes: xStep along `inner`. */
+// @ts-ignore: decorator
+@inline
+function sums(
+  rows: i32, out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
+  inner: i32, resume: bool,
 ): void {
-  // Missing rows repeat the last one.
-  const last = <usize>(rows - 1)
   let x0 = x
-  let x1 = x + min<usize>(1, last) * xStride
-  let x2 = x + min<usize>(2, last) * xStride
-  let x3 = x + min<usize>(3, last) * xStride
-  let x4 = x + min<usize>(4, last) * xStride
+  let x1 = x + xStride
+  let x2 = x1 + xStride
+  let x3 = x2 + xStride
+  let x4 = x3 + xStride
   let a0 = splat(0.0)
   let b0 = splat(0.0)
   let a1 = splat(0.0)
@@ -41,14 +48,22 @@ function whole(
   if (resume) {
     a0 = v128.load(out)
     b0 = v128.load(out, 16)
-    a1 = v128.load(out + outStride)
-    b1 = v128.load(out + outStride, 16)
-    a2 = v128.load(out + 2 * outStride)
-    b2 = v128.load(out + 2 * outStride, 16)
-    a3 = v128.load(out + 3 * outStride)
-    b3 = v128.load(out + 3 * outStride, 16)
-    a4 = v128.load(out + 4 * outStride)
-    b4 = v128.load(out + 4 * outStride, 16)
+    if (rows > 1) {
+      a1 = v128.load(out + outStride)
+      b1 = v128.load(out + outStride, 16)
+    }
+    if (rows > 2) {
+      a2 = v128.load(out + 2 * outStride)
+      b2 = v128.load(out + 2 * outStride, 16)
+    }
+    if (rows > 3) {
+      a3 = v128.load(out + 3 * outStride)
+      b3 = v128.load(out + 3 * outStride, 16)
+    }
+    if (rows > 4) {
+      a4 = v128.load(out + 4 * outStride)
+      b4 = v128.load(out + 4 * outStride, 16)
+    }
   }
   for (let k = inner; k > 0; k--) {
     const p = v128.load(panel)
@@ -56,35 +71,93 @@ function whole(
     const s0 = v128.load32_splat(x0)
     a0 = madd(s0, p, a0)
     b0 = madd(s0, q, b0)
-    const s1 = v128.load32_splat(x1)
-    a1 = madd(s1, p, a1)
-    b1 = madd(s1, q, b1)
-    const s2 = v128.load32_splat(x2)
-    a2 = madd(s2, p, a2)
-    b2 = madd(s2, q, b2)
-    const s3 = v128.load32_splat(x3)
-    a3 = madd(s3, p, a3)
-    b3 = madd(s3, q, b3)
-    const s4 = v128.load32_splat(x4)
-    a4 = madd(s4, p, a4)
-    b4 = madd(s4, q, b4)
+    if (rows > 1) {
+      const s1 = v128.load32_splat(x1)
+      a1 = madd(s1, p, a1)
+      b1 = madd(s1, q, b1)
+      x1 += xStep
+    }
+    if (rows > 2) {
+      const s2 = v128.load32_splat(x2)
+      a2 = madd(s2, p, a2)
+      b2 = madd(s2, q, b2)
+      x2 += xStep
+    }
+    if (rows > 3) {
+      const s3 = v128.load32_splat(x3)
+      a3 = madd(s3, p, a3)
+      b3 = madd(s3, q, b3)
+      x3 += xStep
+    }
+    if (rows > 4) {
+      const s4 = v128.load32_splat(x4)
+      a4 = madd(s4, p, a4)
+      b4 = madd(s4, q, b4)
+      x4 += xStep
+    }
     panel += 32
     x0 += xStep
-    x1 += xStep
-    x2 += xStep
-    x3 += xStep
-    x4 += xStep
   }
   v128.store(out, a0)
   v128.store(out, b0, 16)
-  v128.store(out + outStride, a1)
-  v128.store(out + outStride, b1, 16)
-  v128.store(out + 2 * outStride, a2)
-  v128.store(out + 2 * outStride, b2, 16)
-  v128.store(out + 3 * outStride, a3)
-  v128.store(out + 3 * outStride, b3, 16)
-  v128.store(out + 4 * outStride, a4)
-  v128.store(out + 4 * outStride, b4, 16)
+  if (rows > 1) {
+    v128.store(out + outStride, a1)
+    v128.store(out + outStride, b1, 16)
+  }
+  if (rows > 2) {
+    v128.store(out + 2 * outStride, a2)
+    v128.store(out + 2 * outStride, b2, 16)
+  }
+  if (rows > 3) {
+    v128.store(out + 3 * outStride, a3)
+    v128.store(out + 3 * outStride, b3, 16)
+  }
+  if (rows > 4) {
+    v128.store(out + 4 * outStride, a4)
+    v128.store(out + 4 * outStride, b4, 16)
+  }
+}
+
+function one(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize, inner: i32, resume: bool,
+): void {
+  sums(1, out, outStride, x, xStride, xStep, panel, inner, resume)
+}
+
+function two(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize, inner: i32, resume: bool,
+): void {
+  sums(2, out, outStride, x, xStride, xStep, panel, inner, resume)
+}
+
+function three(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize, inner: i32, resume: bool,
+): void {
+  sums(3, out, outStride, x, xStride, xStep, panel, inner, resume)
+}
+
+function four(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize, inner: i32, resume: bool,
+): void {
+  sums(4, out, outStride, x, xStride, xStep, panel, inner, resume)
+}
+
+function five(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize, inner: i32, resume: bool,
+): void {
+  sums(5, out, outStride, x, xStride, xStep, panel, inner, resume)
+}
+
+/** All eight columns. */
+function whole(
+  out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
+  inner: i32, rows: i32, resume: bool,
+): void {
+  if (rows == 5) five(out, outStride, x, xStride, xStep, panel, inner, resume)
+  else if (rows == 4) four(out, outStride, x, xStride, xStep, panel, inner, resume)
+  else if (rows == 3) three(out, outStride, x, xStride, xStep, panel, inner, resume)
+  else if (rows == 2) two(out, outStride, x, xStride, xStep, panel, inner, resume)
+  else one(out, outStride, x, xStride, xStep, panel, inner, resume)
 }
 
 /** `spare` is the address of SPARE bytes. `bias` (8 numbers at most, 0 for none) is added after the sum. */
@@ -92,7 +165,7 @@ export function tile(
   out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
   inner: i32, rows: i32, columns: i32, resume: bool, bias: usize, spare: usize,
 ): void {
-  if (rows == ROWS && columns == PANEL) {
+  if (columns == PANEL) {
     whole(out, outStride, x, xStride, xStep, panel, inner, rows, resume)
     if (bias != 0) addBias(out, outStride, bias, rows)
     return
