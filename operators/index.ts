@@ -10,6 +10,7 @@ export {
   selfAttention,
 } from './attention/selfAttention.ts'
 export { splitQueryKeyValue } from './attention/splitQueryKeyValue.ts'
+export * as diffusion from './diffusion/index.ts'
 export { dropout } from './dropout.ts'
 export { type EmbeddingOptions, embedding, unembedding } from './embedding.ts'
 export { type FeedForwardOptions, feedForward, swiGlu } from './feedForward.ts'

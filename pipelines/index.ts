@@ -1,6 +1,7 @@
 /** Models and jobs composed from operators and streams, for Node and browsers. Those that read and write files are `fluxion/node`. */
 export { accumulateGradients, meanGradient } from './accumulation.ts'
 export { type DecoderOptions, type DecoderState, decoder, fork, truncate } from './decoder.ts'
+export { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './diffusion/denoise.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { gpt, gptBlock } from './gpt.ts'

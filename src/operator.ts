@@ -3,13 +3,14 @@ import { type Context, type Named, within } from './context.ts'
 import { add as sum } from './kernel/binary.ts'
 import { scope } from './tensor/scope.ts'
 import { Tensor } from './tensor/tensor.ts'
+import type { Times } from './tensor/times.ts'
 import type { Tokens } from './tensor/tokens.ts'
 
-/** What flows back into a value: a tensor of its shape, null for token ids, the pair of both for a pair. */
+/** What flows back into a value: a tensor of its shape, null for token ids and times, the pair of both for a pair. */
 export type Cotangent<A> =
   A extends Tensor<infer X>
     ? Tensor<X>
-    : A extends Tokens
+    : A extends Tokens | Times
       ? null
       : A extends readonly [infer X, infer Y]
         ? readonly [Cotangent<X>, Cotangent<Y>]

@@ -1,0 +1,31 @@
+import { clean, type Level, noiseRatio } from '../level.ts'
+import { levelAt, type NoiseSchedule } from './noiseSchedule.ts'
+
+/** Variance-exploding levels of these sigmas, then the clean one. The model is told sigma, or what `timeOf` makes of it (EDM: ln σ / 4). */
+export const explodingLevels = (sigmas: readonly number[], timeOf = (sigma: number): number => sigma): Level[] => [
+  ...sigmas.map(sigma => ({ time: timeOf(sigma), alpha: 1, sigma })),
+  clean,
+]
+
+/**
+ * Levels of a variance-preserving schedule at these ratios sigma / alpha, then the clean one, so that Karras' sigmas serve a model trained on T times.
+ * Its time is interpolated along log(sigma / alpha), and may lie between two whole ones.
+ */
+export const preservingLevels = (schedule: NoiseSchedule, sigmas: readonly number[]): Level[] => {
+  const logs = Float64Array.from(schedule.alphaBars, (_, t) => Math.log(noiseRatio(levelAt(schedule, t))))
+  const timeOf = (sigma: number): number => {
+    const log = Math.log(sigma)
+    const above = logs.findIndex(other => other >= log)
+    if (above === 0) return 0
+    if (above < 0) return logs.length - 1
+    const [low = 0, high = 0] = [logs[above - 1], logs[above]]
+    return above - 1 + (log - low) / (high - low)
+  }
+  return [
+    ...sigmas.map(sigma => {
+      const alpha = 1 / Math.sqrt(1 + sigma ** 2)
+      return { time: timeOf(sigma), alpha, sigma: sigma * alpha }
+    }),
+    clean,
+  ]
+}
