@@ -155,6 +155,36 @@ export interface AdamWNumbers {
   readonly correction2: number
 }
 
+/** A window that slides over planes (height, width), with zeros around them. */
+export interface Window {
+  readonly height: number
+  readonly width: number
+  readonly outHeight: number
+  readonly outWidth: number
+  readonly kernelHeight: number
+  readonly kernelWidth: number
+  readonly strideHeight: number
+  readonly strideWidth: number
+  readonly paddingHeight: number
+  readonly paddingWidth: number
+  readonly dilationHeight: number
+  readonly dilationWidth: number
+}
+
+/** x (batch, groups * inputs, height, width), y (batch, groups * outputs, outHeight, outWidth), weight (groups * outputs, inputs, kernelHeight, kernelWidth). */
+export interface ConvolutionSizes extends Window {
+  readonly batch: number
+  readonly groups: number
+  /** Channels a group. */
+  readonly inputs: number
+  readonly outputs: number
+}
+
+/** x (planes, height, width), y (planes, outHeight, outWidth); dilation is 1 and every window sees an element. */
+export interface PoolSizes extends Window {
+  readonly planes: number
+}
+
 /** Kernels with a derivation from primitives in `src/kernel`; an engine overrides those worth it. */
 export interface Fused {
   /** x (rows, inner) times weight (inner, columns) or, transposed, (columns, inner), plus bias (columns). */
@@ -211,6 +241,17 @@ export interface Fused {
     logSumExp: Storage,
     sizes: AttentionSizes,
   ): void
+  /** Each output is one sum over (inputs, kernelHeight, kernelWidth) in ascending order. */
+  convolution(y: Storage, x: Storage, weight: Storage, bias: Storage | null, sizes: ConvolutionSizes): void
+  convolutionInputGradient(dx: Storage, dy: Storage, weight: Storage, sizes: ConvolutionSizes): void
+  convolutionWeightGradient(dWeight: Storage, dy: Storage, x: Storage, sizes: ConvolutionSizes): void
+  maxPool(y: Storage, x: Storage, sizes: PoolSizes): void
+  /** dy to the first largest element of each window, row by row. */
+  maxPoolPullback(dx: Storage, dy: Storage, x: Storage, sizes: PoolSizes): void
+  /** `factor` times the sum under each window. */
+  sumPool(y: Storage, x: Storage, factor: number, sizes: PoolSizes): void
+  /** The adjoint of sumPool. */
+  spread(dx: Storage, dy: Storage, factor: number, sizes: PoolSizes): void
   /** losses and logSumExp: one number a row. */
   crossEntropy(losses: Storage, logSumExp: Storage, logits: Storage, sizes: CrossEntropySizes): void
   /** dLosses: one number a row. */

@@ -5,6 +5,14 @@ export { append } from './append.ts'
 export { type AttentionOptions, attention, attentionPullback } from './attention.ts'
 export { attentionWeights } from './attentionWeights.ts'
 export { add, binary, divide, multiply, scalar, scale, subtract } from './binary.ts'
+export {
+  type ConvolutionOptions,
+  convolution,
+  convolutionInputGradient,
+  convolutionWeightGradient,
+  type Kernels,
+  type Planes,
+} from './convolution.ts'
 export { type CrossEntropyOptions, crossEntropy, crossEntropyPullback, crossEntropySizes } from './crossEntropy.ts'
 export { dot } from './dot.ts'
 export { dropout, uniformTensor } from './dropout.ts'
@@ -15,6 +23,7 @@ export { layerNorm, layerNormPullback } from './layerNorm.ts'
 export { linear, linearPullback } from './linear.ts'
 export { matmul, matmulTransposed } from './matmul.ts'
 export { permute } from './permute.ts'
+export { maxPool, maxPoolPullback, type PoolOptions, spread, sumPool } from './pool.ts'
 export { broadcastTo, max, reduce, reduceTo, sum, total } from './reduce.ts'
 export { rmsNorm, rmsNormPullback } from './rmsNorm.ts'
 export { rotary } from './rotary.ts'

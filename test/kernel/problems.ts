@@ -7,6 +7,12 @@ import { append } from '../../src/kernel/append.ts'
 import { attention, attentionPullback } from '../../src/kernel/attention.ts'
 import { sameShape } from '../../src/kernel/axis.ts'
 import { add, binary, broadcastShape, multiply, scale, subtract } from '../../src/kernel/binary.ts'
+import {
+  type ConvolutionOptions,
+  convolution,
+  convolutionInputGradient,
+  convolutionWeightGradient,
+} from '../../src/kernel/convolution.ts'
 import { crossEntropy, crossEntropyPullback, crossEntropySizes } from '../../src/kernel/crossEntropy.ts'
 import { dot } from '../../src/kernel/dot.ts'
 import { dropout, uniformTensor } from '../../src/kernel/dropout.ts'
@@ -17,12 +23,14 @@ import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
+import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
 import { broadcastTo, max, reduceTo, sum, total } from '../../src/kernel/reduce.ts'
 import { rmsNorm, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
 import { rotary } from '../../src/kernel/rotary.ts'
 import { concat, pad, slice, split } from '../../src/kernel/slice.ts'
 import { softmax, softmaxPullback } from '../../src/kernel/softmax.ts'
 import { exp, unary } from '../../src/kernel/unary.ts'
+import { elementsSeen, patches, windowOf } from '../../src/kernel/window.ts'
 import { key } from '../../src/random.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
@@ -506,11 +514,109 @@ const losses: readonly KernelCase[] = [
   }),
 ]
 
+/** Sizes of a convolution: each axis of the plane is as long as a few steps of its window and what they leave. */
+const convolutionCase = fc
+  .record({
+    batch: length(3),
+    groups: fc.constantFrom(1, 1, 2),
+    inputs: positiveLength(4),
+    outputs: positiveLength(7),
+    kernel: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 })),
+    stride: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 })),
+    padding: fc.tuple(fc.nat(2), fc.nat(3)),
+    dilation: fc.tuple(fc.constantFrom(1, 1, 2), fc.constantFrom(1, 1, 3)),
+    height: positiveLength(9),
+    width: positiveLength(20),
+  })
+  .map(({ batch, groups, inputs, outputs, kernel, height, width, ...window }) => {
+    const { stride, padding, dilation } = window
+    const reach = (axis: 0 | 1): number => Math.max(1, dilation[axis] * (kernel[axis] - 1) + 1 - 2 * padding[axis])
+    const x = [batch, groups * inputs, Math.max(height, reach(0)), Math.max(width, reach(1))]
+    const { outHeight, outWidth } = windowOf('case', x, kernel, window)
+    const options: ConvolutionOptions = { stride, padding, dilation, groups }
+    const [weight, y] = [
+      [groups * outputs, inputs, ...kernel],
+      [batch, groups * outputs, outHeight, outWidth],
+    ]
+    return { x, weight, y, kernel, options, plane: [x[2] ?? 0, x[3] ?? 0] as const }
+  })
+
+const poolCase = fc
+  .record({
+    lead: fc.tuple(length(3), positiveLength(3)),
+    window: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 })),
+    stride: fc.option(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })), { nil: undefined }),
+    padded: fc.boolean(),
+    height: positiveLength(9),
+    width: positiveLength(20),
+  })
+  .map(({ lead, window, stride = window, padded, height, width }) => {
+    const padding = padded ? ([Math.floor(window[0] / 2), Math.floor(window[1] / 2)] as const) : 0
+    const x = [...lead, Math.max(height, window[0]), Math.max(width, window[1])]
+    const { outHeight, outWidth } = windowOf('case', x, window, { stride, padding })
+    return { x, y: [...lead, outHeight, outWidth], options: { window, stride, padding } }
+  })
+
+const planes: readonly KernelCase[] = [
+  kernelCase('convolution', fc.tuple(convolutionCase, fc.boolean()), ([{ x, weight, y, options }, bias], from) => ({
+    inputs: arrays(from, x, weight, y.slice(1, 2)),
+    run: withTensors(at => [convolution(at(0), at(1), bias ? at(2) : null, options)]),
+    fused: ['convolution'],
+    // γ_{k+1} (|x| |W| + |b|): the bias may be what the sum starts from, an input of its own that is 1 everywhere.
+    bounded: withTensors(at => {
+      const { groups = 1 } = options
+      const [batch = 0, outputs = 0] = y
+      const [, inputs = 0, kernelHeight = 0, kernelWidth = 0] = weight
+      const w = windowOf('bound', x, [kernelHeight, kernelWidth], options)
+      const [window, positions] = [kernelHeight * kernelWidth, w.outHeight * w.outWidth]
+      const seen = permute(
+        patches(at(0), elementsSeen(w), window).share([window, positions, batch, groups, inputs]),
+        [3, 2, 1, 4, 0],
+      )
+      const rows = seen.share([groups, batch * positions, inputs * window])
+      const wide = concat([rows, full(rows.engine, [groups, batch * positions, 1], 1)], 2)
+      const row = (bias ? at(2) : scale(at(2), 0)).share([groups, outputs / groups, 1])
+      const tall = concat([at(1).share([groups, outputs / groups, inputs * window]), row], 2)
+      const product = matmulTransposed(wide, tall, { transposeY: true })
+      return [permute(product.share([groups, batch, positions, outputs / groups]), [1, 0, 3, 2]).share(y)]
+    }),
+  })),
+  kernelCase('convolutionInputGradient', convolutionCase, ({ weight, y, plane, options }, from) => ({
+    inputs: arrays(from, y, weight),
+    run: withTensors(at => [convolutionInputGradient(at(0), at(1), plane, options)]),
+    fused: ['convolutionInputGradient'],
+  })),
+  kernelCase('convolutionWeightGradient', convolutionCase, ({ x, y, kernel, options }, from) => ({
+    inputs: arrays(from, y, x),
+    run: withTensors(at => [convolutionWeightGradient(at(0), at(1), kernel, options)]),
+    fused: ['convolutionWeightGradient'],
+  })),
+  kernelCase('maxPool, maxPoolPullback', fc.tuple(poolCase, fc.boolean()), ([{ x, y, options }, ties], from) => {
+    const [first, second] = [numbers(from, 0, x), numbers(from, 1, y)]
+    // Equal numbers in one window: only the first of them counts.
+    const tied = { shape: x, values: first.values.map(v => Math.sign(v)) }
+    return {
+      inputs: [ties ? tied : first, second],
+      run: withTensors(at => [maxPool(at(0), options), maxPoolPullback(at(1), at(0), options)]),
+      fused: ['maxPool', 'maxPoolPullback'],
+    }
+  }),
+  kernelCase('sumPool, spread', poolCase, ({ x, y, options }, from) => ({
+    inputs: arrays(from, x, y),
+    run: withTensors(at => [
+      sumPool(at(0), from.deviation / 3, options),
+      spread(at(1), from.deviation / 3, [x[2] ?? 0, x[3] ?? 0], options),
+    ]),
+    fused: ['sumPool', 'spread'],
+  })),
+]
+
 export const kernelCases: readonly KernelCase[] = [
   ...elementwise,
   ...reductions,
   ...moves,
   ...products,
   ...norms,
+  ...planes,
   ...losses,
 ]

@@ -161,7 +161,7 @@ const magnitude = ({ value, error }: RoundingStorage): Float64Array =>
 const primitives: Primitives = {
   fill: (out, value, size) => {
     of(out).value.fill(value, 0, size)
-    of(out).error.fill(Math.abs(Math.fround(value) - value), 0, size)
+    of(out).error.fill(Number.isFinite(value) ? Math.abs(Math.fround(value) - value) : 0, 0, size)
   },
   copy: (out, x, size) => moves(out, x, size, (p, o, a) => p.copy(o, a, size)),
   unary: (op, out, x, size) => {

@@ -22,3 +22,5 @@ export const FEW_ROWS = 3
 export const QUERY_BLOCK = 128
 /** Up to here a product reads y in panels once and in order. */
 export const ONE_PASS = 16
+/** Columns of a packed panel (assembly/tile.ts). */
+export const PANEL = 8

@@ -2,6 +2,7 @@
 import type { Fused } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
 import { QUERY_BLOCK } from './costs.ts'
+import { convolutions } from './convolutions.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
@@ -101,6 +102,7 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       memory.scratch(kernels.attentionPullbackScratch(headWidth)),
     )
   },
+  ...convolutions(memory, kernels),
   crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>
     kernels.crossEntropy(
       at(losses),

@@ -6,6 +6,7 @@ import { type Kernels, kernelNames } from './binary.generated.ts'
 import { COST, FLOAT } from './costs.ts'
 import { LINE } from './heap.ts'
 import type { Loaded } from './kernels.ts'
+import { parallelConvolutions } from './parallelConvolutions.ts'
 import { each, parallelProducts } from './parallelProducts.ts'
 import type { Threads } from './threads.ts'
 import type { Kernel } from './worker.ts'
@@ -19,7 +20,8 @@ const PARTS = 4
 /** Numbers of a cache line: no two threads write one. */
 const VECTOR = LINE / FLOAT
 
-export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels => {
+export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
+  const { kernels, list } = loaded
   const same: Role = value => threads.same(value)
   /** One number a unit of work. */
   const one: Role = address => threads.moving(address, FLOAT)
@@ -95,6 +97,7 @@ export const parallel = (threads: Threads, { kernels, list }: Loaded): Kernels =
 
   return {
     ...parallelProducts(threads, kernels),
+    ...parallelConvolutions(threads, loaded),
     dot: kernels.dot,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
     layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {

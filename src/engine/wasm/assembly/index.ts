@@ -1,6 +1,10 @@
 /** Everything the engine calls. Addresses are bytes, sizes and strides elements, unless a kernel says otherwise. */
 export * from './activation'
 export { attention, attentionPullback, attentionPullbackScratch, attentionScratch } from './attention'
+export {
+  convolution, convolutionInputGradient, convolutionInputGradientPanels, convolutionInputGradientScratch,
+  convolutionScratch, convolutionWeightGradient,
+} from './convolution'
 export * from './elementwise'
 export { gemm, gemmBatch, gemmScratch } from './gemm'
 export { copyRows, gather, scatterAdd, transpose } from './move'
@@ -8,6 +12,7 @@ export { layerNorm, layerNormPullback, normWeightPullback, rmsNorm, rmsNormPullb
 export { adamW } from './optimizer'
 export { packRows } from './pack'
 export { columnsFromPanels, gatherPanels, panelScratch, panelsFromColumns, unpackRows } from './panels'
+export { maxPool, maxPoolPullback, spread, sumPool } from './pool'
 export { dropout, randomScratch, uniform } from './random'
 export { dot, maxColumns, maxRows, sumColumns, sumRows } from './reduce'
 export { rotary } from './rotary'
