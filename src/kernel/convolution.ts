@@ -1,12 +1,13 @@
 import type { ConvolutionSizes } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
-import { empty, type Shape, type Tensor } from '../tensor/tensor.ts'
+import { empty, type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { expectShape } from './axis.ts'
 import { add } from './binary.ts'
 import { launch } from './launch.ts'
 import { matmulTransposed } from './matmul.ts'
 import { permute } from './permute.ts'
+import { sum } from './reduce.ts'
 import { elementsSeen, expectPlanes, patches, positionsSeeing, type WindowOptions, windowOf } from './window.ts'
 
 export type Planes = readonly ['batch', 'channels', 'height', 'width']
@@ -142,3 +143,10 @@ export const convolutionWeightGradient = (
   override(dWeight.storage, dy.storage, x.storage, sizes)
   return dWeight
 }
+
+/** dbias[o] = Σ dy[n, o, p] over all images and positions. */
+export const channelSum = (dy: Tensor): Tensor =>
+  scope(() => {
+    const [batch = 0, channels = 0, ...plane] = dy.shape
+    return sum(sum(dy.share([batch, channels, sizeOf(plane)]), 2).share([batch, channels]), 0).share([channels])
+  })

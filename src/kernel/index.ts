@@ -7,6 +7,7 @@ export { attentionWeights } from './attentionWeights.ts'
 export { add, binary, divide, multiply, scalar, scale, subtract } from './binary.ts'
 export {
   type ConvolutionOptions,
+  channelSum,
   convolution,
   convolutionInputGradient,
   convolutionWeightGradient,
@@ -18,6 +19,7 @@ export { dot } from './dot.ts'
 export { dropout, uniformTensor } from './dropout.ts'
 export { duplicate, full, zeros } from './fill.ts'
 export { gather, scatterAdd } from './gather.ts'
+export { groupNorm, groupNormPullback } from './groupNorm.ts'
 export { accumulate, take } from './inPlace.ts'
 export { layerNorm, layerNormPullback } from './layerNorm.ts'
 export { linear, linearPullback } from './linear.ts'
