@@ -8,15 +8,18 @@ import { adamW } from '../../src/kernel/adamW.ts'
 import { append } from '../../src/kernel/append.ts'
 import { attention, attentionPullback } from '../../src/kernel/attention.ts'
 import { add } from '../../src/kernel/binary.ts'
+import { convolution, convolutionInputGradient, convolutionWeightGradient } from '../../src/kernel/convolution.ts'
 import { crossEntropyPullback, crossEntropySizes } from '../../src/kernel/crossEntropy.ts'
 import { dot } from '../../src/kernel/dot.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { gather, scatterAdd } from '../../src/kernel/gather.ts'
+import { groupNorm } from '../../src/kernel/groupNorm.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
+import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
 import { sum } from '../../src/kernel/reduce.ts'
 import { rmsNorm, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
 import { rotary } from '../../src/kernel/rotary.ts'
@@ -32,6 +35,24 @@ type Make = (...shape: number[]) => Tensor
 
 /** Calls whose shapes do not fit, by kernel. */
 const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
+  'convolution of one image': of => convolution(of(3, 4, 4), of(2, 3, 3, 3), null),
+  'convolution of 2 channels with a weight for 3': of => convolution(of(1, 2, 4, 4), of(2, 3, 3, 3), null),
+  'convolution of 3 outputs in 2 groups': of => convolution(of(1, 4, 4, 4), of(3, 2, 3, 3), null, { groups: 2 }),
+  'convolution with a bias of 3': of => convolution(of(1, 3, 4, 4), of(2, 3, 3, 3), of(3)),
+  'convolution with a window larger than its plane': of => convolution(of(1, 3, 2, 4), of(2, 3, 3, 3), null),
+  'convolution of stride 0': of => convolution(of(1, 3, 4, 4), of(2, 3, 3, 3), null, { stride: 0 }),
+  'convolution with padding -1': of => convolution(of(1, 3, 4, 4), of(2, 3, 3, 3), null, { padding: -1 }),
+  'convolutionInputGradient of a plane that gives other positions': of =>
+    convolutionInputGradient(of(1, 2, 2, 2), of(2, 3, 3, 3), [5, 4]),
+  'convolutionWeightGradient of other positions': of =>
+    convolutionWeightGradient(of(1, 2, 2, 3), of(1, 3, 4, 4), [3, 3]),
+  'maxPool of one image': of => maxPool(of(3, 4, 4), { window: 2 }),
+  'maxPool with padding beyond half its window': of => maxPool(of(1, 3, 4, 4), { window: 3, padding: 2 }),
+  'maxPoolPullback of other positions': of => maxPoolPullback(of(1, 3, 2, 3), of(1, 3, 4, 4), { window: 2 }),
+  'sumPool with a window larger than its plane': of => sumPool(of(1, 3, 4, 4), 1, { window: 5 }),
+  'spread over a plane of other positions': of => spread(of(1, 3, 2, 2), 1, [6, 4], { window: 2 }),
+  'groupNorm of 3 channels in 2 groups': of => groupNorm(of(2, 3, 4), 2, of(3), of(3), 1e-5),
+  'groupNorm with a weight of 4': of => groupNorm(of(2, 3, 4), 3, of(4), of(3), 1e-5),
   'add of [2,3] and [2,4]': of => add(of(2, 3), of(2, 4)),
   'dot of [6] and [2,3]': of => dot(of(6), of(2, 3)),
   'accumulate of [3] into [2,3]': of => accumulate(of(2, 3), of(3)),

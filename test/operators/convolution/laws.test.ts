@@ -12,6 +12,7 @@ import { batchNorm } from '../../../operators/norm/batchNorm.ts'
 import { groupNorm } from '../../../operators/norm/groupNorm.ts'
 import { layerNorm } from '../../../operators/norm/layerNorm.ts'
 import { context, type Named } from '../../../src/context.ts'
+import { permute } from '../../../src/kernel/permute.ts'
 import { key, normal } from '../../../src/random.ts'
 import { scope } from '../../../src/tensor/scope.ts'
 import { sizeOf, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
@@ -83,11 +84,6 @@ test('D3, D4 convolutions, pools and norms over planes', t => {
   within(t, 'D3 max pool', pullbackTwice(pool, context({}), distinct([2, 3, 5, 6])))
   const back = unpatchify([5, 2], [5, 6])
   within(t, 'D4 unpatchify', finiteDifference(back, context({}), random([2, 3, 40], 3)))
-  t.equal(
-    scope(() => finiteDifference(convolution2d({ name, outputs: 3, kernel: 3 }), context(given([3, 4, 3, 3], [3])), x))
-      .ratio <= 1,
-    true,
-  )
   t.end()
 })
 
@@ -207,26 +203,26 @@ test('D5, T13 pools, upsampling and patches', t => {
       }),
     ),
   )
-  const embedded = (seed: number, patch: readonly [number, number]) =>
+  const embedded = (seed: number, order: readonly number[]) =>
     scope(() => {
       const image = random<readonly ['batch', 'channels', 'height', 'width']>(planes, seed)
       const weight = random([5, 3, 2, 3], seed + 1)
       const conv = convolution2d({ name, outputs: 5, kernel: [2, 3], stride: [2, 3], bias: false })
       const y = conv(context({ 'op.weight': weight }), image).value
       const embed = linear({ name, from: 'width', to: 'width', width: 5, bias: false, layout: 'torch' })
-      const tokens = patchify(patch)(context({}), image).value
-      const z = embed(context({ 'op.weight': weight.share([5, 18]) }), tokens).value
+      const flat = permute(weight, order).share([5, 18])
+      const z = embed(context({ 'op.weight': flat }), patchify([2, 3])(context({}), image).value).value
       return close(numbers(unpatchify(1, [2, 2])(context({}), z).value), numbers(y))
     })
   holds(
     t,
     'T13 patch embedding = convolution with stride = patch',
-    fc.property(seeds, seed => embedded(seed, [2, 3])),
+    fc.property(seeds, seed => embedded(seed, [0, 1, 2, 3])),
   )
   breaks(
     t,
-    'T13 patches of another form',
-    fc.property(seeds, seed => embedded(seed, [4, 1.5])),
+    'T13 channels behind pixels',
+    fc.property(seeds, seed => embedded(seed, [0, 2, 3, 1])),
   )
   t.end()
 })
