@@ -1,8 +1,8 @@
 /** The overrides over the compiled kernels: every fused row of the interface. */
 import type { Fused } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
-import { QUERY_BLOCK } from './costs.ts'
 import { convolutions } from './convolutions.ts'
+import { QUERY_BLOCK } from './costs.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
