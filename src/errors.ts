@@ -19,3 +19,8 @@ export class UsedAfterFreeError extends Error {
 export class NumericError extends Error {
   override readonly name: string = 'NumericError'
 }
+
+/** An engine cannot go on: its device was lost, its memory is exhausted. The message names the cause; later calls report the same error. */
+export class EngineError extends Error {
+  override readonly name: string = 'EngineError'
+}

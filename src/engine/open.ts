@@ -1,4 +1,6 @@
 import type { Engine } from './engine.ts'
+import type { GpuMode } from './gpu/device.ts'
+import { type FoundAdapter, findAdapter } from './gpu/webgpu/adapter.ts'
 import { referenceEngine } from './reference/engine.ts'
 import { wasmEngine } from './wasm/engine.ts'
 
@@ -6,11 +8,20 @@ import { wasmEngine } from './wasm/engine.ts'
 export const engineNames = ['auto', 'wasm', 'gpu', 'reference'] as const
 export type EngineName = (typeof engineNames)[number]
 
+export interface OpenOptions {
+  /** For `gpu`: the mode; unless said, WebGPU on a GPU, and without one what gpu.js finds. */
+  readonly mode?: GpuMode
+  /** For `auto`: why no GPU need be looked for; empty unless said. */
+  readonly noGpu?: string
+}
+
 export interface Opened {
   readonly engine: Engine
   /** Why this engine, in words for people. */
   readonly reason: string
 }
+
+const sentence = (...parts: readonly string[]): string => parts.filter(part => part !== '').join('; ')
 
 /** The wasm engine on all processors, which small kernels never wait for. */
 const openWasm = (why: string): Opened => {
@@ -18,19 +29,53 @@ const openWasm = (why: string): Opened => {
   return { engine, reason: engine.threads > 1 ? `${why}; up to ${engine.threads} threads` : why }
 }
 
-/** An engine by name, and why. gpu.js is loaded only where it is asked for. */
-export const openEngine = async (name: EngineName): Promise<Opened> => {
+/** gpu.js is loaded only here, where it will compute. */
+const openGpu = async (
+  mode: GpuMode,
+  found: FoundAdapter | undefined,
+  why: string,
+  missing: string,
+): Promise<Opened> => {
+  const { gpuEngine } = await import('./gpu/engine.ts')
+  const engine = gpuEngine({ mode, ...(found === undefined ? {} : { found }), why: missing })
+  await engine.ready
+  return { engine, reason: sentence(why, engine.adapter, engine.fallbackReason) }
+}
+
+/** An adapter of real hardware, or why there is none: one that computes on the CPU is slower than wasm. */
+const hardware = async (): Promise<FoundAdapter | string> => {
+  const found = await findAdapter()
+  return typeof found === 'string' || !found.software
+    ? found
+    : `the only WebGPU adapter, ${found.name}, computes on the CPU`
+}
+
+/**
+ * An engine by name, and why. `auto`: `gpu` where WebGPU has real hardware, else `wasm`, else `reference`. `gpu` without such hardware is
+ * what gpu.js finds, unless a mode is asked for; its `fallbackReason` and the reason say so.
+ */
+export const openEngine = async (name: EngineName, { mode, noGpu = '' }: OpenOptions = {}): Promise<Opened> => {
   switch (name) {
     case 'reference':
       return { engine: referenceEngine(), reason: 'asked for: f64, slow, the oracle of the laws' }
     case 'gpu': {
-      const { gpuEngine } = await import('./gpu/engine.ts')
-      const engine = gpuEngine()
-      return { engine, reason: ['asked for', engine.fallbackReason].filter(part => part !== '').join('; ') }
+      if (mode !== undefined) return openGpu(mode, undefined, 'asked for', '')
+      const found = await hardware()
+      return typeof found === 'string'
+        ? openGpu('gpu', undefined, 'asked for', found)
+        : openGpu('webgpu', found, 'asked for', '')
     }
     case 'wasm':
       return openWasm('asked for')
-    case 'auto':
-      return openWasm('no GPU was asked for, and WebAssembly SIMD is the fastest engine on a CPU')
+    case 'auto': {
+      const found = noGpu === '' ? await hardware() : noGpu
+      if (typeof found !== 'string') return openGpu('webgpu', found, 'WebGPU has a GPU', '')
+      try {
+        return openWasm(`${found}, and WebAssembly SIMD is the fastest engine on a CPU`)
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        return { engine: referenceEngine(), reason: sentence(found, `WebAssembly SIMD does not run here: ${why}`) }
+      }
+    }
   }
 }

@@ -11,11 +11,17 @@ export interface EngineUnderTest {
   readonly runs: number
 }
 
-export const engines: readonly EngineUnderTest[] = [
+const all: readonly EngineUnderTest[] = [
   { name: 'reference', make: referenceEngine, runs: 10 },
   { name: 'wasm', make: wasmEngine, runs: 60 },
   { name: 'wasm without relaxed SIMD', make: () => wasmEngine({ relaxed: false }), runs: 30 },
   { name: 'wasm, two threads', make: () => wasmEngine({ threads: 2, splitFrom: 0 }), runs: 30 },
   { name: 'gpu cpu', make: () => gpuEngine({ mode: 'cpu' }), runs: 10 },
   { name: 'gpu webasm', make: () => gpuEngine({ mode: 'webasm' }), runs: 10 },
+  { name: 'gpu webgpu', make: () => gpuEngine({ mode: 'webgpu' }), runs: 10 },
 ]
+
+const only = process.env.ENGINE
+
+/** Those that `ENGINE` names; all but `gpu webgpu`, which needs an adapter, where it names none. */
+export const engines = all.filter(({ name }) => (only === undefined ? name !== 'gpu webgpu' : name === only))

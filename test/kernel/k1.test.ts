@@ -11,8 +11,7 @@ const within = (engine: Engine, kernel: (typeof kernelCases)[number]) =>
     if (ratio > 1) throw new Error(`${ratio.toPrecision(3)} times the bound at ${at}`)
   })
 
-const only = process.env.ENGINE
-for (const { name, make, runs } of engines.filter(row => only === undefined || row.name === only))
+for (const { name, make, runs } of engines)
   test(`${K1.id} ${K1.name}: ${name}`, async t => {
     const engine = make()
     for (const kernel of kernelCases) {

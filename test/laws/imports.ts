@@ -20,6 +20,7 @@ const reaches: Readonly<Record<Folder, readonly Folder[]>> = {
 const confined: Readonly<Record<string, RegExp>> = {
   rxjs: /^(streams|pipelines)\//,
   'gpu.js': /^src\/engine\/gpu\//,
+  webgpu: /^src\/engine\/gpu\//,
   commander: /^pipelines\//,
   'cli-progress': /^pipelines\//,
 }

@@ -16,12 +16,7 @@ export class KernelCache {
   }
 
   /** Runs the kernel of a key, compiled on first use. Where memories run out, half of the kernels make room. */
-  run(
-    key: string,
-    source: () => KernelSource,
-    grid: Grid,
-    operands: readonly (Handle | number)[],
-  ): Handle | Promise<Handle> {
+  run(key: string, source: () => KernelSource, grid: Grid, operands: readonly (Handle | number)[]): Handle {
     for (;;) {
       const kernel = this.#take(key) ?? this.#compile(source(), grid)
       this.#kernels.set(key, kernel)

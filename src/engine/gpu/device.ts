@@ -1,17 +1,16 @@
 /**
- * gpu.js behind types: the only file that touches its API.
+ * gpu.js behind types, for the modes that answer at once.
  *
- * gpu.js answers differently in every mode (typed arrays, nested rows, textures, promises of buffers) and its declarations do
- * not say so; here each answer becomes a `Handle` by looking at it. Kernels are compiled from source text: gpu.js would read a
+ * gpu.js answers differently in every mode (typed arrays, nested rows, textures) and its declarations do not say so; here each answer becomes a `Handle` by looking at it. Kernels are compiled from source text: gpu.js would read a
  * function through `toString()`, and tsx, minifiers and coverage tools all change what that returns; text stays as it was written.
  */
 import { GPU } from 'gpu.js'
 import { InputError } from '../../errors.ts'
 
-/** gpu.js's modes. `gpu` lets gpu.js choose among those that answer at once: WebGL where there is one, else `webasm`. */
+/** Modes. `gpu` lets gpu.js choose among its own that answer at once: WebGL where there is one, else `webasm`. */
 export type GpuMode = 'cpu' | 'webasm' | 'webgpu' | 'webgl2' | 'gpu'
 
-/** Numbers that stay on the device: a WebGPU buffer or a WebGL texture. */
+/** Numbers that stay on the device: a WebGL texture. */
 export interface DeviceBuffer {
   toArray(): unknown
   clone(): unknown
@@ -38,8 +37,8 @@ export interface KernelSource {
 }
 
 export interface CompiledKernel {
-  /** Runs over the whole grid. A promise in mode `webgpu` only. */
-  run(parameters: readonly (Handle | number)[]): Handle | Promise<Handle>
+  /** Runs over the whole grid. */
+  run(parameters: readonly (Handle | number)[]): Handle
   destroy(): void
 }
 
@@ -105,9 +104,7 @@ export class Device {
   fallbackReason = ''
   readonly #gpu: GPU
 
-  constructor(requested: GpuMode) {
-    if (requested === 'webgpu' && !GPU.isWebGPUSupported)
-      throw new InputError("gpu engine: mode 'webgpu' needs navigator.gpu, which is missing here; try 'webasm'")
+  constructor(requested: Exclude<GpuMode, 'webgpu'>) {
     try {
       this.#gpu = new GPU({ mode: requested })
     } catch (error) {
@@ -116,11 +113,6 @@ export class Device {
     this.mode = modeOf(property(this.#gpu, 'Kernel'), requested)
     if (requested === 'gpu' && (this.mode === 'webasm' || this.mode === 'cpu'))
       this.fallbackReason = `gpu.js found no WebGL context, mode '${this.mode}' runs on the CPU`
-  }
-
-  /** Kernel calls answer with promises. */
-  get asynchronous(): boolean {
-    return this.mode === 'webgpu'
   }
 
   /** Values live in device memory, so host numbers are uploaded once instead of at every launch. */
@@ -159,7 +151,7 @@ export class Device {
           first = false
           this.#observe(kernel)
         }
-        return result instanceof Promise ? result.then(value => handle(value, cells)) : handle(result, cells)
+        return handle(result, cells)
       },
       destroy: () => {
         const inner = property(kernel, 'kernel')
@@ -170,11 +162,8 @@ export class Device {
   }
 
   /** The numbers of a handle, on the host. */
-  download(value: Handle, cells: number): Float32Array | Promise<Float32Array> {
-    if (value instanceof Float32Array) return value.slice(0, cells)
-    const data = value.toArray()
-    const copy = (rows: unknown): Float32Array => flatten(rows, cells).subarray(0, cells)
-    return data instanceof Promise ? data.then(copy) : copy(data)
+  download(value: Handle, cells: number): Float32Array {
+    return value instanceof Float32Array ? value.slice(0, cells) : flatten(value.toArray(), cells).subarray(0, cells)
   }
 
   destroy(): Promise<void> {

@@ -1,7 +1,7 @@
+import { EngineError } from '../../errors.ts'
 import type { Storage } from '../../tensor/storage.ts'
 import { KernelCache } from './cache.ts'
 import { type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
-import type { Queue } from './queue.ts'
 import { type GpuStorage, gpuStorage } from './storage.ts'
 
 /** Above this many elements the kernel that uploads is not kept: it holds the numbers twice more. */
@@ -34,29 +34,26 @@ export interface Launcher {
 
 const upload: KernelSource = { arrays: ['x'], body: 'return x[this.thread.x];' }
 
+/** Launches in the modes that answer at once. */
 export const launcher = (
   device: Device,
-  queue: Queue,
   allocate: (size: number) => Storage,
   free: (storage: Storage) => void,
 ): Launcher => {
   const kernels = new KernelCache((source, grid) => device.compile(source, grid))
 
-  const uploaded = (storage: GpuStorage, values: Float32Array): Handle | Promise<Handle> => {
+  const uploaded = (storage: GpuStorage, values: Float32Array): Handle => {
     const once = values.length > KEPT_UPLOAD
     const kernel = once ? device.compile(upload, [values.length]) : null
-    const settle = (handle: Handle): Handle => {
-      storage.replace(handle, values.length)
-      kernel?.destroy()
-      return handle
-    }
-    const result =
+    const handle =
       kernel?.run([values]) ?? kernels.run(`upload ${values.length}`, () => upload, [values.length], [values])
-    return result instanceof Promise ? result.then(settle) : settle(result)
+    storage.replace(handle, values.length)
+    kernel?.destroy()
+    return handle
   }
 
   /** What a kernel reads of a storage: zeros where nobody wrote. */
-  const operand = (storage: GpuStorage | Float32Array): Handle | Promise<Handle> => {
+  const operand = (storage: GpuStorage | Float32Array): Handle => {
     if (storage instanceof Float32Array) return storage.length === 0 ? NOTHING : storage
     if (storage.handle === null) storage.replace(new Float32Array(storage.size), storage.size)
     const { handle } = storage
@@ -71,31 +68,31 @@ export const launcher = (
     source: () => KernelSource,
     inputs: readonly (GpuStorage | Float32Array)[],
     scalars: readonly number[],
-  ): void | Promise<void> => {
+  ): void => {
     const cells = grid[0] * (grid[1] ?? 1) * (grid[2] ?? 1)
-    if (cells === 0) return out.replace(new Float32Array(0), 0)
-    const operands: (Handle | number)[] = []
-    const pending: Promise<Handle>[] = []
-    for (const input of inputs) {
-      const value = operand(input)
-      if (value instanceof Promise) pending.push(value)
-      else operands.push(value)
+    if (cells === 0) {
+      out.replace(new Float32Array(0), 0)
+      return
     }
-    // Uploading settles handles in their slots: look again when all are there.
-    if (pending.length > 0) return Promise.all(pending).then(() => run(out, key, grid, source, inputs, scalars))
+    const operands: (Handle | number)[] = inputs.map(operand)
     let name = `${key} ${grid}`
     for (const input of inputs) name += ` ${input.length}`
     for (const scalar of scalars) operands.push(scalar)
-    const result = kernels.run(name, source, grid, operands)
-    if (result instanceof Promise) return result.then(handle => out.replace(handle, cells))
-    out.replace(result, cells)
+    out.replace(kernels.run(name, source, grid, operands), cells)
   }
 
   return {
     launch: (out, key, grid, source, inputs, scalars = []) => {
       const target = gpuStorage(out)
       const operands = inputs.map(input => (input instanceof Float32Array ? input : gpuStorage(input)))
-      queue.launch(() => run(target, key, grid, source, operands, scalars))
+      try {
+        run(target, key, grid, source, operands, scalars)
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        throw new EngineError(`gpu.js failed at the kernel '${key}' in mode '${device.mode}': ${message}`, {
+          cause: error,
+        })
+      }
     },
     temporary: (sizes, body) => {
       const storages = sizes.map(allocate)
@@ -107,11 +104,8 @@ export const launcher = (
     },
     alias: (out, x) => {
       const [target, origin] = [gpuStorage(out), gpuStorage(x)]
-      queue.launch(() => target.replace(origin.handle === null ? null : share(origin.handle), origin.length))
+      target.replace(origin.handle === null ? null : share(origin.handle), origin.length)
     },
-    place: (out, values) => {
-      const target = gpuStorage(out)
-      queue.launch(() => target.replace(values, values.length))
-    },
+    place: (out, values) => gpuStorage(out).replace(values, values.length),
   }
 }

@@ -5,11 +5,8 @@ import type { Engine, HostData } from '../../../src/engine/engine.ts'
 import type { GpuMode } from '../../../src/engine/gpu/device.ts'
 import type { Storage } from '../../../src/tensor/storage.ts'
 
-/** `webgpu` too where something put an adapter at navigator.gpu. */
-export const modes: readonly GpuMode[] =
-  'navigator' in globalThis && Reflect.has(globalThis.navigator, 'gpu')
-    ? ['cpu', 'webasm', 'webgpu']
-    : ['cpu', 'webasm']
+/** Those that run everywhere; `webgpu.full.test.ts` asks for `webgpu` by `ENGINE`, as in `test/kernel/engines.ts`. */
+export const modes: readonly GpuMode[] = process.env.ENGINE === 'gpu webgpu' ? ['webgpu'] : ['cpu', 'webasm']
 
 const U = 2 ** -24
 
