@@ -12,8 +12,7 @@ import { block } from './gemm'
 import { gemvColumns, gemvRows } from './gemv'
 import { packColumns, packRows, panelBytes } from './pack'
 import { rowDot } from './reduce'
-import { expNegative4 } from './functions'
-import { logOf } from './softmax'
+import { expNegative4, log4 } from './functions'
 import { below, madd, maxLanes, splat, storePart, sumLanes } from './simd'
 import { PANEL, ROWS, SPARE } from './tile'
 
@@ -24,6 +23,8 @@ const KEYS: i32 = 128
 const STRIP: usize = <usize>(KEYS + 8) << 2
 /** Up to here each query is a product of its own with keys and values unpacked. */
 const FEW_QUERIES: i32 = 3
+/** Bytes from the peaks of a block's queries to their sums. */
+const SUMS: usize = <usize>QUERIES << 2
 /** Stands for the peak of no scores. */
 const LOWEST: f32 = -3e38
 
@@ -73,7 +74,7 @@ function products(
 
 /**
  * Scores of `length` keys become weights relative to the highest so far, zeros behind them; returns by what weights
- * before them shrink. `state` is that peak and the sum of weights.
+ * before them shrink. `state` is that peak and, SUMS bytes on, the sum of weights.
  */
 function absorb(scores: usize, state: usize, scale: f32, length: i32): f32 {
   const s = splat(scale)
@@ -110,9 +111,14 @@ function absorb(scores: usize, state: usize, scale: f32, length: i32): f32 {
   }
   v128.store(x, splat(0.0))
   v128.store(x, splat(0.0), 16)
-  const shrink = f32x4.extract_lane(expNegative4(splat(before - peak)), 0)
   f32.store(state, peak)
-  f32.store(state, f32.load(state, 4) * shrink + sumLanes(f32x4.add(s0, s1)), 4)
+  const sum = sumLanes(f32x4.add(s0, s1))
+  if (before == LOWEST) {
+    f32.store(state, sum, SUMS)
+    return 0.0
+  }
+  const shrink = f32x4.extract_lane(expNegative4(splat(before - peak)), 0)
+  f32.store(state, f32.load(state, SUMS) * shrink + sum, SUMS)
   return shrink
 }
 
@@ -124,13 +130,38 @@ function join(out: usize, values: usize, shrink: f32, width: i32): void {
   if (i > 0) storePart(out, madd(v128.load(out), s, v128.load(values)), i)
 }
 
-/** out = out / sum of weights, no zero of it negative; 0 where no key counts. */
-function finish(out: usize, logSumExp: usize, state: usize, width: i32): void {
-  const sum = f32.load(state, 4)
-  f32.store(logSumExp, sum == 0.0 ? -<f32>Infinity : f32.load(state) + logOf(sum))
-  const share = splat(sum == 0.0 ? <f32>0.0 : <f32>1.0 / sum)
-  for (let i = width; i > 0; i -= 4, out += 16) {
-    storePart(out, f32x4.add(f32x4.mul(v128.load(out), share), splat(0.0)), i)
+/** Zeros rows `first` to `end` of one head. */
+function clearRows(x: usize, stride: usize, first: i32, end: i32, bytes: usize): void {
+  for (let i = first; i < end; i++) memory.fill(x + <usize>i * stride, 0, bytes)
+}
+
+/** No keys yet. */
+// @ts-ignore: decorator
+@inline
+function begin(states: usize, rows: i32): void {
+  for (let r = 0; r < rows; r += 4) {
+    const at = states + (<usize>r << 2)
+    v128.store(at, splat(LOWEST))
+    v128.store(at, splat(0.0), SUMS)
+  }
+}
+
+/** Rows of out = out / sum of weights, no zero of it negative; 0 where no key counts. */
+// @ts-ignore: decorator
+@inline
+function finish(out: usize, stride: usize, logSumExp: usize, states: usize, rows: i32, width: i32): void {
+  for (let r = 0; r < rows; r += 4) {
+    const at = states + (<usize>r << 2)
+    const sums = v128.load(at, SUMS)
+    storePart(logSumExp + (<usize>r << 2), f32x4.add(v128.load(at), log4(sums)), rows - r)
+    v128.store(at, v128.andnot(f32x4.div(splat(1.0), sums), f32x4.eq(sums, splat(0.0))), SUMS)
+  }
+  for (let r = 0; r < rows; r++, out += stride) {
+    const share = v128.load32_splat(states + (<usize>r << 2), SUMS)
+    let to = out
+    for (let i = width; i > 0; i -= 4, to += 16) {
+      storePart(to, f32x4.add(f32x4.mul(v128.load(to), share), splat(0.0)), i)
+    }
   }
 }
 
@@ -141,8 +172,7 @@ function attendOne(
   out: usize, logSumExp: usize, query: usize, key: usize, value: usize, keyBytes: usize, limit: i32, width: i32,
   scale: f32, scores: usize, state: usize, values: usize,
 ): void {
-  f32.store(state, LOWEST)
-  f32.store(state, 0.0, 4)
+  begin(state, 1)
   for (let j = 0; j < limit; j += KEYS) {
     const count = min(KEYS, limit - j)
     const from = <usize>j * keyBytes
@@ -151,7 +181,7 @@ function attendOne(
     gemvRows(j == 0 ? out : values, scores, value + from, keyBytes, 0, count, width)
     if (j > 0) join(out, values, shrink, width)
   }
-  finish(out, logSumExp, state, width)
+  finish(out, 0, logSumExp, state, 1, width)
 }
 
 /** Blocks of queries, counted through heads and batch, from `start` to `end`, so that threads can split them. */
@@ -197,11 +227,8 @@ export function attention(
       }
       continue
     }
-    for (let r = 0; r < rows; r++) {
-      f32.store(states + (<usize>r << 3), LOWEST)
-      f32.store(states + (<usize>r << 3), 0.0, 4)
-      if (keys == 0) memory.fill(o + <usize>r * rowBytes, 0, headBytes)
-    }
+    begin(states, rows)
+    if (keys == 0) clearRows(o, rowBytes, 0, rows, headBytes)
     const limit = min(keys, sees + rows - 1)
     for (let j = 0; j < limit; j += KEYS) {
       const count = min(KEYS, limit - j)
@@ -221,7 +248,7 @@ export function attention(
         for (let n = 0; n < tall; n++) {
           const length = min(count, sees - j + r + n)
           const line = strip + <usize>n * STRIP
-          const shrink = length > 0 ? absorb(line, states + (<usize>(r + n) << 3), scale, length) : <f32>1.0
+          const shrink = length > 0 ? absorb(line, states + (<usize>(r + n) << 2), scale, length) : <f32>1.0
           f32.store(line, shrink, <usize>(KEYS + 7) << 2)
         }
         block(to, stride, strip, STRIP, 4, valuePanels, <usize>count << 5, inner, tall, width, false, 0, spare)
@@ -233,9 +260,7 @@ export function attention(
         }
       }
     }
-    for (let r = 0; r < rows; r++) {
-      finish(o + <usize>r * rowBytes, lse + (<usize>r << 2), states + (<usize>r << 3), width)
-    }
+    finish(o, rowBytes, lse, states, rows, width)
   }
 }
 
@@ -279,11 +304,6 @@ function pullKeys(
       queries - first, min(ROWS, count - j), width, resume, 0, spare,
     )
   }
-}
-
-/** Zeros rows `first` to `end` of one head. */
-function clearRows(x: usize, stride: usize, first: i32, end: i32, bytes: usize): void {
-  for (let i = first; i < end; i++) memory.fill(x + <usize>i * stride, 0, bytes)
 }
 
 /**

@@ -8,7 +8,7 @@ const LOWEST: f32 = -3e38
 
 // @ts-ignore: decorator
 @inline
-export function logOf(x: f32): f32 {
+function logOf(x: f32): f32 {
   return f32x4.extract_lane(log4(splat(x)), 0)
 }
 
