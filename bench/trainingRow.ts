@@ -1,13 +1,15 @@
-/** One training step of a GPT beside PyTorch: forward, backward, clip to norm 1, AdamW with decay on matrices. */
+/** One training step of a GPT beside PyTorch and jax-js: forward, backward, clip to norm 1, AdamW with decay on matrices. */
 import { join } from 'node:path'
 import { alternate, checkEqual, median } from './measure.ts'
 import { gptTrainer, THREADS } from './ours.ts'
-import { numberIn, numbersIn } from './peer.ts'
+import { numberIn, numbersIn, type Peer } from './peer.ts'
 import { figure } from './results.ts'
 import { lowerIsBetter, orReason, type Row } from './row.ts'
 import { type GptShape, gptWeights, writeWeights } from './weights.ts'
 
 const RATE = 1e-3
+/** Pairs of single steps beside jax-js, which takes seconds for one. */
+const JAVASCRIPT_PAIRS = 3
 
 export interface TrainingBatches {
   readonly x: number[][][]
@@ -58,6 +60,19 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
     }
     await load(1)
     const first = await ours()
+    /** The same first step, then steps in turn. */
+    const besideJax = async (jax: Peer) => {
+      tools.say(`${row.name}: jax-js`)
+      await jax.ask({ do: 'load', weights: file, heads: shape.heads })
+      const one = { x: x.slice(0, 1), y: y.slice(0, 1) }
+      const step = () => jax.ask({ do: 'train', ...one, rate: RATE })
+      checkEqual('loss of the first step in jax-js', first.losses.slice(0, 1), numbersIn(await step(), 'losses'), 1e-3)
+      return alternate(
+        JAVASCRIPT_PAIRS,
+        async () => (await trainer.train(one.x, one.y)).milliseconds,
+        async () => numberIn(await step(), 'milliseconds'),
+      )
+    }
     const difference =
       theirs === null
         ? null
@@ -76,6 +91,8 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
       )
       measured.push({ threads, ...pairs })
     }
+    const jax = await orReason(tools.node('jax.mjs'))
+    const javascript = typeof jax === 'string' ? null : await besideJax(jax)
     trainer.close()
     const best =
       theirs === null ? measured[0] : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
@@ -95,14 +112,23 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
         trainer.backend,
         typeof torch === 'string' ? torch : `${torch.version}, ${counts.join(', ')}`,
         `each run is ${steps} step${steps === 1 ? '' : 's'}`,
+        javascript === null || typeof jax === 'string'
+          ? jax
+          : `${jax.version}: ${figure(median(javascript.theirs))} ms, ${figure(median(javascript.theirs) / median(javascript.ours))} times ours`,
         ...(difference === null ? [] : [`losses of the first ${steps} equal within ${difference.toExponential(0)}`]),
       ].join('; '),
-      details: Object.fromEntries(
-        measured.flatMap(one => [
+      details: Object.fromEntries([
+        ...measured.flatMap(one => [
           [`ours beside ${one.threads}`, one.ours],
           [`theirs, ${one.threads}`, one.theirs],
         ]),
-      ),
+        ...(javascript === null
+          ? []
+          : [
+              ['ours beside jax-js', javascript.ours],
+              ['jax-js', javascript.theirs],
+            ]),
+      ]),
     }
   },
 })

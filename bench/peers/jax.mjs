@@ -16,10 +16,18 @@ const readSafetensors = path => {
   const header = JSON.parse(file.subarray(8, 8 + length).toString())
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
   return Object.fromEntries(
-    entries.map(([name, { shape, data_offsets: [start, end] }]) => {
-      const bytes = file.subarray(8 + length + start, 8 + length + end)
-      return [name, np.array(new Float32Array(Uint8Array.from(bytes).buffer)).reshape(shape)]
-    }),
+    entries.map(
+      ([
+        name,
+        {
+          shape,
+          data_offsets: [start, end],
+        },
+      ]) => {
+        const bytes = file.subarray(8 + length + start, 8 + length + end)
+        return [name, np.array(new Float32Array(Uint8Array.from(bytes).buffer)).reshape(shape)]
+      },
+    ),
   )
 }
 
@@ -40,25 +48,28 @@ const attention = (x, p, name, heads, mask) => {
 }
 
 const mlp = (x, p, name) =>
-  np.matmul(
-    nn.gelu(np.matmul(x, p[`${name}.c_fc.weight`].ref), { approximate: false }),
-    p[`${name}.c_proj.weight`].ref,
-  )
+  np.matmul(nn.gelu(np.matmul(x, p[`${name}.c_fc.weight`].ref), { approximate: false }), p[`${name}.c_proj.weight`].ref)
 
 /** Mean cross-entropy of targets y after tokens x, both one-hot (batch, time, vocabulary). */
-const lossOf = ({ layers, heads }) => (p, x, y, mask) => {
-  let h = np.matmul(x, p['wte.weight'].ref).add(p['wpe.weight'].ref)
-  for (let i = 0; i < layers; i++) {
-    h = h.ref.add(attention(norm(h, p[`h.${i}.ln_1.weight`]), p, `h.${i}.attn`, heads, mask))
-    h = h.ref.add(mlp(norm(h, p[`h.${i}.ln_2.weight`]), p, `h.${i}.mlp`))
+const lossOf =
+  ({ layers, heads }) =>
+  (p, x, y, mask) => {
+    let h = np.matmul(x, p['wte.weight'].ref).add(p['wpe.weight'].ref)
+    for (let i = 0; i < layers; i++) {
+      h = h.ref.add(attention(norm(h, p[`h.${i}.ln_1.weight`]), p, `h.${i}.attn`, heads, mask))
+      h = h.ref.add(mlp(norm(h, p[`h.${i}.ln_2.weight`]), p, `h.${i}.mlp`))
+    }
+    const logits = np.matmul(norm(h, p['ln_f.weight']), np.transpose(p['wte.weight'].ref))
+    const rows = y.shape[0] * y.shape[1]
+    mask.dispose()
+    const loss = nn
+      .logSoftmax(logits, -1)
+      .mul(y)
+      .sum()
+      .mul(-1 / rows)
+    for (const one of Object.values(p)) one.dispose()
+    return loss
   }
-  const logits = np.matmul(norm(h, p['ln_f.weight']), np.transpose(p['wte.weight'].ref))
-  const rows = y.shape[0] * y.shape[1]
-  mask.dispose()
-  const loss = nn.logSoftmax(logits, -1).mul(y).sum().mul(-1 / rows)
-  for (const one of Object.values(p)) one.dispose()
-  return loss
-}
 
 const [BETA1, BETA2, EPSILON, DECAY] = [0.9, 0.99, 1e-8, 0.1]
 
@@ -97,9 +108,11 @@ await answer(`jax-js wasm ${version}`, {
     const p = readSafetensors(weights)
     const layers = Object.keys(p).filter(name => name.endsWith('.ln_1.weight')).length
     const [block] = p['wpe.weight'].shape
-    const mask = np.array(
-      Float32Array.from({ length: block * block }, (_, at) => (at % block <= Math.floor(at / block) ? 0 : -1e30)),
-    ).reshape([block, block])
+    const mask = np
+      .array(
+        Float32Array.from({ length: block * block }, (_, at) => (at % block <= Math.floor(at / block) ? 0 : -1e30)),
+      )
+      .reshape([block, block])
     const zeros = () => tree.map(x => np.zeros(x.shape), p)
     state = { p, first: zeros(), second: zeros(), mask, t: 0, step: stepOf({ layers, heads }) }
     return {}
