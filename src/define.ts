@@ -64,6 +64,16 @@ class Tape {
     return out
   }
 
+  /** Members of one value as wires; `gather` hands on what flows back, where anything does. */
+  split(members: readonly Wire<unknown>[], gather: () => void): void {
+    if (!this.context.differentiable) return
+    this.#wires.push(...members)
+    this.#steps.push(() => {
+      if (members.some(({ cotangent }) => cotangent !== undefined)) gather()
+      return {}
+    })
+  }
+
   step<A>(out: Wire<A>, pull: (d: Cotangent<A>) => Named): void {
     this.#wires.push(out)
     this.#steps.push(() => (out.cotangent === undefined ? {} : pull(out.cotangent)))
@@ -91,6 +101,10 @@ export interface Apply {
   /** Two wires as one, for operators of two inputs. */
   both<A, B>(x: Wire<A>, y: Wire<B>): Wire<readonly [A, B]>
   all<A, B, C>(x: Wire<A>, y: Wire<B>, z: Wire<C>): Wire<readonly [A, B, C]>
+  /** The two members of a pair: undoes `both`. */
+  pair<A, B>(x: Wire<readonly [A, B]>): readonly [Wire<A>, Wire<B>]
+  /** The three members of a triple: undoes `all`. */
+  triple<A, B, C>(x: Wire<readonly [A, B, C]>): readonly [Wire<A>, Wire<B>, Wire<C>]
 }
 
 const at: Apply = Object.assign(
@@ -107,6 +121,17 @@ const at: Apply = Object.assign(
         y.receive(dy)
         z.receive(dz)
       }),
+    pair: <A, B>(x: Wire<readonly [A, B]>): readonly [Wire<A>, Wire<B>] => {
+      const [u, v] = [new Wire(x.value[0], x.tape), new Wire(x.value[1], x.tape)]
+      x.tape.split([u, v], () => x.receive([flowing(u), flowing(v)]))
+      return [u, v]
+    },
+    triple: <A, B, C>(x: Wire<readonly [A, B, C]>): readonly [Wire<A>, Wire<B>, Wire<C>] => {
+      const [u, v] = [new Wire(x.value[0], x.tape), new Wire(x.value[1], x.tape)]
+      const w = new Wire(x.value[2], x.tape)
+      x.tape.split([u, v, w], () => x.receive([flowing(u), flowing(v), flowing(w)]))
+      return [u, v, w]
+    },
   },
 )
 
@@ -132,7 +157,10 @@ export const define =
     }
   }
 
-/** The cotangent of an input that no result depends on. */
+/** What flows back into a wire: zero where nothing came. */
+const flowing = <A>(x: Wire<A>): Cotangent<A> => x.cotangent ?? zeroCotangent(x.value)
+
+/** The cotangent of a value that no result depends on. */
 function zeroCotangent<A>(input: A): Cotangent<A>
 function zeroCotangent(input: unknown): unknown {
   if (input instanceof Tensor) return zeros(input.engine, input.shape)

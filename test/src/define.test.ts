@@ -74,6 +74,23 @@ test('D1 define is the point-free composite', t => {
   )
   holds(
     t,
+    'pair undoes both, triple undoes all, and a member left aside has no part in it',
+    law((c, x, f, g) =>
+      agree(
+        define<Tensor, Tensor>((at, w) => {
+          const [y] = at.pair(at.both(at(w, f), w))
+          const [, z] = at.triple(at.all(w, y, at(w, f)))
+          return at(z, g)
+        }),
+        sequence(f, g),
+        c,
+        x,
+        close,
+      ),
+    ),
+  )
+  holds(
+    t,
     'two branches = parallel after copy',
     law((c, x, f, g) =>
       agree(
