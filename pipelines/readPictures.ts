@@ -1,0 +1,130 @@
+/** Pictures from the disk: MNIST's IDX files, CIFAR-10's binary files, PNG files and folders of them. Each may be compressed by gzip. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { orThrow } from '../src/codec/decode.ts'
+import { utf8 } from '../src/codec/json.ts'
+import { InputError } from '../src/errors.ts'
+import { cifar10Classes, readCifar10 } from '../src/format/cifar10.ts'
+import { isIdx, readIdx } from '../src/format/idx.ts'
+import { joinPictures, type PictureSet, type Pictures } from '../src/format/pictures.ts'
+import { readPng } from '../src/format/png.ts'
+import { onPath, readBytes } from './files.ts'
+
+const GZIP = [0x1f, 0x8b]
+const PNG = /\.png$/i
+const CIFAR = /^data_batch_\d+\.bin(\.gz)?$/
+const IDX = /^train.*idx3-ubyte(\.gz)?$/
+const MOST_BYTES = 2 ** 31 - 1
+
+/** A file's bytes, unpacked. */
+const unpacked = (path: string): Uint8Array => {
+  const bytes = readBytes(path)
+  if (!GZIP.every((byte, i) => bytes[i] === byte)) return bytes
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MOST_BYTES })
+  } catch (error) {
+    throw new InputError(`${path}: damaged gzip: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** The digits of MNIST's kind of names: images-idx3-ubyte has its labels in labels-idx1-ubyte beside it. */
+const readMnist = (path: string): PictureSet => {
+  const { shape, values } = orThrow(readIdx(unpacked(path), path))
+  const [count = 0, height = 0, width = 0] = shape
+  if (shape.length !== 3) throw new InputError(`${path}: expected pictures, 3 axes; found shape [${shape}]`)
+  const pictures = { count, channels: 1, height, width, pixels: values }
+  const labelPath = labelsBeside(path)
+  if (labelPath === null) return { ...pictures, labels: null, classes: [] }
+  const labels = orThrow(readIdx(unpacked(labelPath), labelPath))
+  if (labels.shape.join() !== String(count))
+    throw new InputError(`${labelPath}: expected ${count} labels, found shape [${labels.shape}]`)
+  const classes = labels.values.reduce((most, label) => Math.max(most, label), 0) + 1
+  return {
+    ...pictures,
+    labels: Int32Array.from(labels.values),
+    classes: Array.from({ length: classes }, (_, i) => `${i}`),
+  }
+}
+
+const labelsBeside = (path: string): string | null => {
+  const name = basename(path).replace('images-idx3', 'labels-idx1')
+  const candidates = [name, name.replace(/\.gz$/, ''), `${name}.gz`].map(other => join(dirname(path), other))
+  return candidates.find(other => other !== path && existsSync(other)) ?? null
+}
+
+/** PNG files of one folder, by name; those of each of its folders are a class. */
+const readPngFolder = (path: string): PictureSet => {
+  const names = entriesOf(path)
+  const classes = names.filter(name => statSync(join(path, name)).isDirectory())
+  const files =
+    classes.length === 0 ? [names] : classes.map(name => entriesOf(join(path, name)).map(file => join(name, file)))
+  const labels: number[] = []
+  const parts: Pictures[] = []
+  files.forEach((list, label) => {
+    for (const name of list.filter(file => PNG.test(file))) {
+      const file = join(path, name)
+      parts.push(orThrow(readPng(readBytes(file), file)))
+      labels.push(label)
+    }
+  })
+  if (parts.length === 0)
+    throw new InputError(`${path}: expected MNIST or CIFAR-10 files, or PNG pictures; found none of them`)
+  const labelled = classes.length > 0
+  return { ...joinPictures(parts, path), labels: labelled ? Int32Array.from(labels) : null, classes }
+}
+
+const entriesOf = (folder: string): string[] => onPath(folder, () => readdirSync(folder)).sort()
+
+const joinSets = (sets: readonly PictureSet[], path: string): PictureSet => {
+  const labels = sets.map(set => set.labels)
+  const known = labels.filter(list => list !== null)
+  return {
+    ...joinPictures(sets, path),
+    labels: known.length === labels.length ? Int32Array.from(known.flatMap(list => [...list])) : null,
+    classes: sets[0]?.classes ?? [],
+  }
+}
+
+/** CIFAR-10's names, where they lie beside. */
+const cifarClasses = (folder: string): readonly string[] => {
+  const path = join(folder, 'batches.meta.txt')
+  if (!existsSync(path)) return cifar10Classes
+  const names = orThrow(utf8(readBytes(path), path))
+    .split(/\s+/)
+    .filter(name => name !== '')
+  return names.length === cifar10Classes.length ? names : cifar10Classes
+}
+
+const readCifarFiles = (paths: readonly string[], folder: string): PictureSet => ({
+  ...joinSets(
+    paths.map(path => orThrow(readCifar10(unpacked(path), path))),
+    folder,
+  ),
+  classes: cifarClasses(folder),
+})
+
+/**
+ * All pictures of a path. A folder: MNIST's training files, CIFAR-10's, or PNG files (those in folders are of the class that the folder is named after). A
+ * file: an IDX file, with its labels beside; a CIFAR-10 file; one PNG. Anything else is an InputError that says where.
+ */
+export const readPictures = (path: string): PictureSet => {
+  if (onPath(path, () => statSync(path)).isDirectory()) {
+    const names = entriesOf(path)
+    const idx = names.find(name => IDX.test(name))
+    if (idx !== undefined) return readMnist(join(path, idx))
+    const batches = names.filter(name => CIFAR.test(name))
+    if (batches.length > 0)
+      return readCifarFiles(
+        batches.map(name => join(path, name)),
+        path,
+      )
+    return readPngFolder(path)
+  }
+  if (PNG.test(path)) return { ...orThrow(readPng(readBytes(path), path)), labels: null, classes: [] }
+  const bytes = unpacked(path)
+  return isIdx(bytes) ? readMnist(path) : readCifarFiles([path], dirname(path))
+}
+
+/** One picture of a PNG file. */
+export const readPicture = (path: string): Pictures => orThrow(readPng(readBytes(path), path))
