@@ -25,9 +25,10 @@ import {
 } from './modelFiles.ts'
 
 /** Other loaders ask for it before they read a file of PyTorch's layout. */
-const METADATA = { format: 'pt' }
+export const METADATA = { format: 'pt' }
 
-const folderSource = (folder: string): FileSource => {
+/** The files of a folder. */
+export const folderSource = (folder: string): FileSource => {
   if (!onPath(folder, () => statSync(folder)).isDirectory())
     throw new InputError(`${folder}: expected a folder, found a file`)
   const read = (name: string): Uint8Array | null => {
@@ -78,8 +79,11 @@ export const modelFiles = (contents: ModelContents, shardBytes = Infinity): Read
  * Writes a model folder. A new folder appears as a whole or not at all. In one that exists, each file is replaced as a whole
  * and other files stay.
  */
-export const writeFolder = (folder: string, contents: ModelContents, shardBytes = Infinity): void => {
-  const files = modelFiles(contents, shardBytes)
+export const writeFolder = (folder: string, contents: ModelContents, shardBytes = Infinity): void =>
+  writeFiles(folder, modelFiles(contents, shardBytes))
+
+/** `writeFolder` of files by name. */
+export const writeFiles = (folder: string, files: ReadonlyMap<string, Pieces>): void => {
   if (existsSync(folder)) for (const [name, pieces] of files) replaceFile(join(folder, name), pieces)
   else createFolder(resolve(folder), files)
 }

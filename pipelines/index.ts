@@ -14,8 +14,20 @@ export { type FileSource, type ModelFiles, type OpenedModel, openModelFiles, rea
 export { download, upload } from './parameters.ts'
 export { type Preset, type PresetName, presetConfig, presets, presetTraining } from './presets.ts'
 export { promptIds } from './prompt.ts'
+export { optimizerOf, type Run, type RunStep, runTraining, type Snapshot, snapshotOf } from './runTraining.ts'
 export { type Batch, consecutiveWindows, randomWindows, type Windows } from './textBatches.ts'
 export { type TrainingStep, type TrainOptions, train } from './train.ts'
-export { type Gradient, gradientOf, type Trained, type TrainerState, trainer } from './trainer.ts'
+export {
+  type Gradient,
+  gradientOf,
+  type Indexed,
+  lossGradient,
+  nextToken,
+  type Objective,
+  objectiveTrainer,
+  type Trained,
+  type TrainerState,
+  trainer,
+} from './trainer.ts'
 export { encodeParts, learnTokenizer, splitText } from './trainingData.ts'
-export { type RunStep, type Snapshot, type TrainingRun, trainingRun } from './trainingRun.ts'
+export { type TrainingRun, trainingRun } from './trainingRun.ts'

@@ -41,13 +41,15 @@ export interface ModelFiles {
   readonly generation: GenerationConfig
 }
 
-const needed = ({ where, read }: FileSource, name: string): Uint8Array => {
+/** A file that must be there. */
+export const needed = ({ where, read }: FileSource, name: string): Uint8Array => {
   const bytes = read(name)
   if (bytes === null) throw new InputError(`${where}/${name}: no such file or folder`)
   return bytes
 }
 
-const weightsOf = (source: FileSource): HostTensors => {
+/** The tensors of a model's file or shards. */
+export const weightsOf = (source: FileSource): HostTensors => {
   const { where, read } = source
   const single = read(WEIGHTS)
   if (single !== null) return hostTensors(orThrow(readSafetensors(single, `${where}/${WEIGHTS}`)))

@@ -1,6 +1,7 @@
-import { decodeOrThrow } from '../src/codec/decode.ts'
+import type * as t from 'io-ts'
+import { decodeOrThrow, type Where } from '../src/codec/decode.ts'
 import { Gpt2Config } from '../src/codec/gpt2.ts'
-import { TrainingOptions } from '../src/codec/training.ts'
+import { type OptimizerOptions, TrainingOptions } from '../src/codec/training.ts'
 
 /** How a text becomes tokens: its characters, or byte-level BPE of so many tokens learnt from it. */
 export type TokenizerChoice = 'characters' | { readonly bpe: number }
@@ -54,16 +55,21 @@ export const presetConfig = (preset: Preset, vocabulary: number, dropout: number
     'model',
   )
 
-/** A preset's training options under the user's own. What the user did not give yields to what was: fewer steps shorten the warm-up. */
-export const presetTraining = (
-  preset: Preset,
+/** A preset's training options under the user's own; see `trainingUnder`. */
+export const presetTraining = (preset: Preset, own: Readonly<Record<string, unknown>>, where: Where): TrainingOptions =>
+  trainingUnder(TrainingOptions, preset.training, own, where)
+
+/** Training options, the usual ones under the user's own. What the user did not give yields to what was: fewer steps shorten the warm-up. */
+export const trainingUnder = <A extends OptimizerOptions>(
+  codec: t.Type<A, unknown, unknown>,
+  usualFields: Readonly<Record<string, unknown>>,
   own: Readonly<Record<string, unknown>>,
-  where: Parameters<typeof decodeOrThrow>[2],
-): TrainingOptions => {
-  const usual = decodeOrThrow(TrainingOptions, preset.training, where)
+  where: Where,
+): A => {
+  const usual = decodeOrThrow(codec, usualFields, where)
   const { warmup = null, minimumLearningRate = null } = own
   const asked = decodeOrThrow(
-    TrainingOptions,
+    codec,
     { ...usual, ...own, warmup: warmup ?? 0, minimumLearningRate: minimumLearningRate ?? 0 },
     where,
   )

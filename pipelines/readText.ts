@@ -11,5 +11,6 @@ export const readText = (path: string): string => {
   return text
 }
 
-/** What tells two texts apart: SHA-256 of the UTF-8 bytes, hexadecimal. */
-export const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
+/** What tells two texts, or two lists of bytes, apart: SHA-256 of the bytes (UTF-8 of a text), hexadecimal. */
+export const digest = (...parts: readonly (string | Uint8Array)[]): string =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')

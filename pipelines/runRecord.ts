@@ -10,7 +10,7 @@ import { TrainingOptions } from '../src/codec/training.ts'
 import { InputError } from '../src/errors.ts'
 import type { Json } from '../src/state.ts'
 
-const isJson = (value: unknown): value is Json => {
+export const isJson = (value: unknown): value is Json => {
   if (value === null || ['boolean', 'number', 'string'].includes(typeof value)) return true
   return typeof value === 'object' && Object.values(value).every(isJson)
 }
@@ -37,12 +37,13 @@ export type RunRecord = t.TypeOf<typeof RunRecord>
 export type RunIdentity = Omit<RunRecord, 'optimizer'>
 
 /** The options of a resumed run: those of its record, and the number of steps where that was given. Contradictions are InputErrors. */
-export const resumedOptions = (
-  stored: TrainingOptions,
+export const resumedOptions = <A extends object>(
+  codec: t.Type<A, unknown, unknown>,
+  stored: A,
   own: Readonly<Record<string, unknown>>,
   out: string,
-): TrainingOptions => {
-  const asked = decodeOrThrow(TrainingOptions, { ...stored, ...own }, flagName)
+): A => {
+  const asked = decodeOrThrow(codec, { ...stored, ...own }, flagName)
   const before = new Map(Object.entries(stored))
   for (const [name, value] of Object.entries(asked))
     if (name !== 'steps') same(flagName([name]), before.get(name), value, out)

@@ -10,16 +10,16 @@ import type { Gradient, Trained, TrainerState } from './trainer.ts'
 export interface TrainingStep<O> {
   /** Updates done, this one included. */
   readonly step: number
-  /** Mean loss of the batch before the update, in nats a token. */
+  /** Mean loss of the batch before the update. */
   readonly loss: number
   /** The state after the update; its tensors live until the next step. */
   readonly state: TrainerState<O>
 }
 
-export interface TrainOptions<O> extends Pace {
-  readonly trainer: Trainer<TrainerState<O>, Batch, Gradient, Trained<O>>
+export interface TrainOptions<O, B = Batch> extends Pace {
+  readonly trainer: Trainer<TrainerState<O>, B, Gradient, Trained<O>>
   /** The batch of an index, null after the last. */
-  readonly batchAt: (index: number) => Batch | null | Promise<Batch | null>
+  readonly batchAt: (index: number) => B | null | Promise<B | null>
   /** Between the gradients and the optimizer: clip, accumulate, merge, plot. Nothing unless given. */
   readonly through?: MonoTypeOperatorFunction<Gradient>
   /** How many later gradients an emitted one outlives: 1 unless given, n - 1 before `bufferCount(n)`. */
@@ -30,13 +30,13 @@ export interface TrainOptions<O> extends Pace {
  * A training run: loop over batches, gradients through the user's own operators, updates, losses read. A loss that is not a number
  * ends the run with a `NumericError` before anybody could save the state. Cold. Laws L11, O10, S10, S13, S15, S16.
  */
-export const train = <O>({
+export const train = <O, B = Batch>({
   trainer,
   batchAt,
   through = gradients => gradients,
   keep = 1,
   ...pace
-}: TrainOptions<O>): Observable<TrainingStep<O>> =>
+}: TrainOptions<O, B>): Observable<TrainingStep<O>> =>
   defer(() => {
     // Where the read is late, the next batch waits for it: its update would consume the state that goes with this loss.
     const gate = new Gate()

@@ -1,13 +1,14 @@
-import { concat, defer, EMPTY, type Observable, tap } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizerJson.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
-import { writeCheckpoint } from './checkpoint.ts'
-import { type ModelContents, modelFiles, writeFolder } from './folder.ts'
+import { type ModelContents, modelFiles } from './folder.ts'
 import { TOKENIZER } from './modelFiles.ts'
+import { runInFolder } from './runFolder.ts'
 import { RunRecord } from './runRecord.ts'
+import type { RunStep } from './runTraining.ts'
 import type { TrainingFolder } from './trainingFolder.ts'
-import { type RunStep, type Snapshot, trainingRun } from './trainingRun.ts'
+import { trainingRun } from './trainingRun.ts'
 
 /** How nanoGPT's sample.py draws. */
 const DRAWING = { do_sample: true, temperature: 0.8, top_k: 200 }
@@ -25,31 +26,23 @@ const contentsOf = ({ run: { config }, tokenizer }: TrainingFolder): Omit<ModelC
   }
 }
 
-/**
- * Runs the training: each snapshot becomes a checkpoint, which also opens as a model, before its step is emitted; the finished
- * model's files go to the top of the folder. Law L11.
- */
-export const trainInFolder = (folder: TrainingFolder): Observable<RunStep> =>
-  defer(() => {
-    const { out, run, identity } = folder
-    const { keep } = run.options
-    const contents = contentsOf(folder)
-    const files = modelFiles({ ...contents, tensors: new Map() })
-    let latest = run.from
-    const save = ({ step, parameters: tensors, optimizer }: Snapshot): void => {
-      const state = { ...identity, optimizer: optimizer.plain }
-      writeCheckpoint(out, { step, tensors, optimizer: optimizer.tensors, state }, RunRecord, { keep, files })
-    }
-    const steps$ = trainingRun(run).pipe(
-      tap(({ snapshot }) => {
-        if (snapshot === null) return
-        save(snapshot)
-        latest = snapshot
-      }),
-    )
-    const finish$ = defer(() => {
-      if (latest !== null) writeFolder(out, { ...contents, tensors: latest.parameters })
-      return EMPTY
-    })
-    return concat(steps$, finish$)
+/** Runs the training; each checkpoint also opens as a model. See `runInFolder`. Law L11. */
+export const trainInFolder = (folder: TrainingFolder): Observable<RunStep> => {
+  const { out, run, identity } = folder
+  const contents = contentsOf(folder)
+  return runInFolder({
+    out,
+    steps$: trainingRun(run),
+    from: run.from,
+    codec: RunRecord,
+    checkpointOf: ({ step, parameters, optimizer }) => ({
+      step,
+      tensors: parameters,
+      optimizer: optimizer.tensors,
+      state: { ...identity, optimizer: optimizer.plain },
+    }),
+    keep: run.options.keep,
+    files: modelFiles({ ...contents, tensors: new Map() }),
+    modelOf: ({ parameters }) => modelFiles({ ...contents, tensors: parameters }),
   })
+}

@@ -1,7 +1,7 @@
 import type { Logits } from '../operators/hidden.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
 import { applyUpdate, type Optimizer } from '../operators/optimizer/index.ts'
-import { context, type Named, type Tap } from '../src/context.ts'
+import { type Context, context, type Named, type Tap } from '../src/context.ts'
 import { full } from '../src/kernel/fill.ts'
 import { compose, type Operator } from '../src/operator.ts'
 import { fold, type Key } from '../src/random.ts'
@@ -20,7 +20,7 @@ export interface TrainerState<O> {
 
 /** What flows through the user's own stream operators between model and optimizer. */
 export interface Gradient {
-  /** Mean loss of the batch, in nats a token. */
+  /** Mean loss of the batch; of text, in nats a token. */
   readonly loss: Tensor<readonly []>
   readonly gradient: Named
 }
@@ -31,39 +31,72 @@ export interface Trained<O> {
   readonly state: TrainerState<O>
 }
 
+/** What a run makes small: the mean loss of a batch, with its pullback into the parameters. */
+export type Objective<B> = (
+  c: Context,
+  batch: B,
+) => { readonly value: Tensor<readonly []>; readonly pullback: (d: Tensor<readonly []>) => readonly [Named, unknown] }
+
+/** A batch's place in the run: keys are folded with it. */
+export interface Indexed {
+  readonly index: number
+}
+
+/** The next token's cross-entropy, in nats. */
+export const nextToken =
+  (model: Operator<Tokens, Logits>): Objective<Batch> =>
+  (c, { inputs, targets }) =>
+    compose(model, crossEntropy(targets))(c, inputs)
+
 /** Loss and gradient of one batch at these parameters. */
-export const gradientOf = (
-  model: Operator<Tokens, Logits>,
+export const lossGradient = <B extends Indexed>(
+  objective: Objective<B>,
   parameters: Named,
-  { index, inputs, targets }: Batch,
+  batch: B,
   key: Key,
   tap: Tap | null = null,
 ): Gradient =>
   scope(() => {
-    const { value, pullback } = compose(model, crossEntropy(targets))(
-      context(parameters, { train: true, key: fold(key, index), tap }),
-      inputs,
-    )
+    const { value, pullback } = objective(context(parameters, { train: true, key: fold(key, batch.index), tap }), batch)
     const [gradient] = pullback(full(value.engine, [], 1))
     return { loss: value, gradient }
   })
+
+/** `lossGradient` of a language model. */
+export const gradientOf = (
+  model: Operator<Tokens, Logits>,
+  parameters: Named,
+  batch: Batch,
+  key: Key,
+  tap: Tap | null = null,
+): Gradient => lossGradient(nextToken(model), parameters, batch, key, tap)
 
 /**
  * Training in two halves, for `closed`: the gradient of a batch, and the update it makes. `start` gives the first state, fresh or from a checkpoint;
  * the state it gives is consumed. `key` seeds dropout; `taps` shows activations and attention while training.
  */
-export const trainer = <O>(
-  model: Operator<Tokens, Logits>,
+export const objectiveTrainer = <B extends Indexed, O>(
+  objective: Objective<B>,
   optimizer: Optimizer<O>,
   start: () => TrainerState<O>,
   key: Key,
   taps?: Pick<Taps, 'tap'>,
-): Trainer<TrainerState<O>, Batch, Gradient, Trained<O>> => ({
+): Trainer<TrainerState<O>, B, Gradient, Trained<O>> => ({
   init: start,
-  gradient: ({ parameters }, batch) => gradientOf(model, parameters, batch, key, taps?.tap),
+  gradient: ({ parameters }, batch) => lossGradient(objective, parameters, batch, key, taps?.tap),
   update: ({ parameters, optimizer: memory, step }, { loss, gradient }) => {
     const [update, next] = optimizer.step(memory, { gradient, parameters })
     const state = { parameters: applyUpdate(parameters, update), optimizer: next, step: step + 1 }
     return [{ loss, state }, state]
   },
 })
+
+/** `objectiveTrainer` of a language model. */
+export const trainer = <O>(
+  model: Operator<Tokens, Logits>,
+  optimizer: Optimizer<O>,
+  start: () => TrainerState<O>,
+  key: Key,
+  taps?: Pick<Taps, 'tap'>,
+): Trainer<TrainerState<O>, Batch, Gradient, Trained<O>> =>
+  objectiveTrainer(nextToken(model), optimizer, start, key, taps)

@@ -1,25 +1,24 @@
 /** A training run in a folder: a new one, or where its last checkpoint left it. */
-import { accessSync, constants, existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { oneOf } from '../src/codec/fields.ts'
 import { flagName } from '../src/codec/flag.ts'
 import { Gpt2Config } from '../src/codec/gpt2.ts'
 import type { ModelConfig } from '../src/codec/model.ts'
-import type { TrainingOptions } from '../src/codec/training.ts'
+import { TrainingOptions } from '../src/codec/training.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
-import { latestCheckpoint, readLatest } from './checkpoint.ts'
-import { ensureFolder, onPath } from './files.ts'
+import { readLatest } from './checkpoint.ts'
 import { readConfig } from './folder.ts'
 import { CONFIG } from './modelFiles.ts'
 import { type PresetName, presetConfig, presets, presetTraining, type TokenizerChoice } from './presets.ts'
 import { digest } from './readText.ts'
+import { openRunFolder } from './runFolder.ts'
 import { type RunIdentity, RunRecord, resumedOptions, same } from './runRecord.ts'
+import type { Snapshot } from './runTraining.ts'
 import { openTokenizer } from './tokenizerFiles.ts'
 import { encodeParts, learnTokenizer, splitText } from './trainingData.ts'
-import type { Snapshot, TrainingRun } from './trainingRun.ts'
+import type { TrainingRun } from './trainingRun.ts'
 
 /** Sizes of the model; null is the preset's. */
 export interface ModelShape {
@@ -74,20 +73,14 @@ export interface TrainingFolder {
 
 export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
 
-/** Prepares a run and its folder. One that holds another run or a model already, or cannot be written, is an InputError now, not after the first steps. */
+/** Prepares a run and its folder. See `openRunFolder`. */
 export const trainingFolder = async (options: TrainingFolderOptions): Promise<TrainingFolder> => {
   const given = completed(options)
-  const { out, resume } = given
-  const checkpoint = latestCheckpoint(out)
-  if (checkpoint !== null) {
-    if (resume) return resumed(given, checkpoint)
-    throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
-  }
-  if (existsSync(join(out, CONFIG))) throw new InputError(`${out}: holds a model already; choose another folder`)
-  const folder = begun(given)
-  ensureFolder(resolve(out))
-  onPath(out, () => accessSync(out, constants.W_OK))
-  return folder
+  return openRunFolder(
+    given,
+    () => begun(given),
+    checkpoint => resumed(given, checkpoint),
+  )
 }
 
 const begun = ({ out, text, engine, preset: name, vocabulary, shape, own }: Given): TrainingFolder => {
@@ -116,7 +109,7 @@ const resumed = async (given: Given, checkpoint: string): Promise<TrainingFolder
   const latest = readLatest(out, RunRecord)
   if (latest === null) throw new InputError(`${out}: expected a checkpoint, found none`)
   const { step, tensors, optimizer, state } = latest
-  const options = resumedOptions(state.options, given.own, out)
+  const options = resumedOptions(TrainingOptions, state.options, given.own, out)
   if (given.preset !== null) same('--preset', state.preset, given.preset, out)
   if (given.vocabulary !== null) same('--vocabulary', state.vocabulary, given.vocabulary, out)
   const fields = new Map<string, unknown>(Object.entries(config))

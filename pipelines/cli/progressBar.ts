@@ -12,14 +12,15 @@ export const clock = (milliseconds: number): string => {
   return `${hours > 0 ? `${hours}:${pad(minutes)}` : minutes}:${pad(seconds % 60)}`
 }
 
-const FORMAT = '{bar} {percentage}% | loss {loss} | {rate} tokens/s | {left} left'
+const FORMAT = '{bar} {percentage}% | loss {loss} | {rate} {unit}/s | {left} left'
 
-/** Shows a stream of counted tokens and losses as a bar on stderr; nothing where that is no terminal. */
+/** Shows a stream of counted amounts and losses as a bar on stderr; nothing where that is no terminal. */
 export const progressBar =
   <T extends { readonly loss: number }>(
     { stderr }: Io,
     start: number,
     total: number,
+    unit = 'tokens',
   ): MonoTypeOperatorFunction<Progress<T>> =>
   source => {
     if (!stderr.isTTY) return source
@@ -28,7 +29,7 @@ export const progressBar =
         { format: FORMAT, stream: stderr, barsize: 24, hideCursor: true },
         Presets.shades_classic,
       )
-      bar.start(total, start, { loss: '-', rate: '-', left: '-' })
+      bar.start(total, start, { loss: '-', rate: '-', left: '-', unit })
       return source.pipe(
         tap(({ value: { loss }, amount, rate, remaining }) =>
           bar.update(amount, {

@@ -3,7 +3,7 @@ import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { boolean, integerIn, nonEmptyText, nullable, positiveInteger, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
-import { trainingFields } from '../../src/codec/training.ts'
+import { type runFields, trainingFields } from '../../src/codec/training.ts'
 import { PresetNameCodec } from '../trainingFolder.ts'
 import { type Flags, given } from './common.ts'
 
@@ -15,11 +15,9 @@ export const shapeHelp = {
   context: 'positions of one sequence, at least --block',
 } as const
 
-/** Flags of the training options; the values in brackets are the options' defaults. */
-export const trainingHelp = {
+/** Flags of any run's options; the values in brackets are the options' defaults. */
+export const runHelp = {
   steps: 'optimizer steps (2000)',
-  batch: 'sequences a batch (12)',
-  block: 'tokens a sequence (64)',
   accumulate: 'batches averaged into one step (1)',
   learningRate: 'highest learning rate, reached after the warm-up (0.001)',
   minimumLearningRate: 'learning rate at the end of the cosine (0.0001)',
@@ -29,11 +27,18 @@ export const trainingHelp = {
   beta2: "AdamW's decay of the second moment (0.99)",
   epsilon: "AdamW's epsilon (1e-8)",
   clip: 'largest norm of the gradient; 0 does not clip (1)',
-  dropout: 'part of the activations dropped (0)',
-  validation: 'part of the text held out, at its end (0.1)',
+  validation: 'part of the data held out, at its end (0.1)',
   evaluateEvery: 'steps between validations; 0 never (250)',
   checkpointEvery: 'steps between checkpoints; 0 only at the end (200)',
   keep: 'checkpoints to keep (2)',
+} as const satisfies Readonly<Record<Exclude<keyof typeof runFields, 'seed'>, string>>
+
+/** Flags of the training options of a language model. */
+export const trainingHelp = {
+  ...runHelp,
+  batch: 'sequences a batch (12)',
+  block: 'tokens a sequence (64)',
+  dropout: 'part of the activations dropped (0)',
 } as const satisfies Readonly<Record<Exclude<keyof typeof trainingFields, 'seed'>, string>>
 
 const size = nullable(fromText(positiveInteger))

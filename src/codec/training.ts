@@ -9,21 +9,16 @@ import {
   nonNegativeNumber,
   positiveInteger,
   positiveNumber,
+  type Rule,
   seed,
   withDefault,
   withRules,
 } from './fields.ts'
 import { fromText } from './flag.ts'
 
-/** Codecs by option; each also reads the text of a flag. */
-export const trainingFields = {
+/** Options of the optimizer and its schedule, whatever is trained. */
+export const optimizerFields = {
   steps: withDefault(fromText(positiveInteger), 2000),
-  /** Sequences a batch. */
-  batch: withDefault(fromText(positiveInteger), 12),
-  /** Tokens a sequence. */
-  block: withDefault(fromText(positiveInteger), 64),
-  /** Batches whose gradients are averaged into one step. */
-  accumulate: withDefault(fromText(positiveInteger), 1),
   /** Highest learning rate, reached after `warmup` steps. */
   learningRate: withDefault(fromText(positiveNumber), 1e-3),
   /** Learning rate at the end of the cosine. */
@@ -35,8 +30,14 @@ export const trainingFields = {
   epsilon: withDefault(fromText(positiveNumber), 1e-8),
   /** Largest norm of the whole gradient; 0 does not clip. */
   clip: withDefault(fromText(nonNegativeNumber), 1),
-  dropout: withDefault(fromText(fraction), 0),
-  /** Part of the text, at its end, that is held out for validation. */
+}
+
+/** Options of any run. */
+export const runFields = {
+  ...optimizerFields,
+  /** Batches whose gradients are averaged into one step. */
+  accumulate: withDefault(fromText(positiveInteger), 1),
+  /** Part of the data, at its end, that is held out for validation. */
   validation: withDefault(fromText(fraction), 0.1),
   /** Steps between validations; 0 never. */
   evaluateEvery: withDefault(fromText(naturalNumber), 250),
@@ -47,10 +48,13 @@ export const trainingFields = {
   seed: withDefault(fromText(seed), 1337),
 }
 
-/** Ids of a batch are one array. */
-const MOST_TOKENS = 2 ** 28
+const OptimizerOptions = t.type(optimizerFields)
+export type OptimizerOptions = t.TypeOf<typeof OptimizerOptions>
+const RunOptions = t.type(runFields)
+export type RunOptions = t.TypeOf<typeof RunOptions>
 
-export const TrainingOptions = withRules(t.exact(t.type(trainingFields), 'training options'), [
+/** What the schedule of a run's learning rate asks of its options. */
+export const runRules: readonly Rule<RunOptions>[] = [
   {
     field: 'minimumLearningRate',
     holds: ({ minimumLearningRate, learningRate }) => minimumLearningRate <= learningRate,
@@ -63,6 +67,23 @@ export const TrainingOptions = withRules(t.exact(t.type(trainingFields), 'traini
     expected: ({ steps }) => `at most the number of steps ${steps}`,
     found: ({ warmup }) => warmup,
   },
+]
+
+/** Codecs by option; each also reads the text of a flag. */
+export const trainingFields = {
+  ...runFields,
+  /** Sequences a batch. */
+  batch: withDefault(fromText(positiveInteger), 12),
+  /** Tokens a sequence. */
+  block: withDefault(fromText(positiveInteger), 64),
+  dropout: withDefault(fromText(fraction), 0),
+}
+
+/** Ids of a batch are one array. */
+const MOST_TOKENS = 2 ** 28
+
+export const TrainingOptions = withRules(t.exact(t.type(trainingFields), 'training options'), [
+  ...runRules,
   {
     field: 'batch',
     holds: ({ batch, block }) => batch * block <= MOST_TOKENS,
