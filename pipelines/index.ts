@@ -2,6 +2,21 @@
 export { accumulateGradients, meanGradient } from './accumulation.ts'
 export { type DecoderOptions, type DecoderState, decoder, fork, truncate } from './decoder.ts'
 export { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './diffusion/denoise.ts'
+export { type OpenedDenoiser, openDenoiserFiles, readDenoiser } from './diffusion/denoisingFiles.ts'
+export { denoisingObjective, evenLevels } from './diffusion/denoisingObjective.ts'
+export {
+  type DenoisingPreset,
+  type DenoisingPresetName,
+  denoisingConfig,
+  denoisingPresets,
+} from './diffusion/denoisingPresets.ts'
+export { type DenoisingRun, denoisingRun } from './diffusion/denoisingRun.ts'
+export { type DiffuseOptions, diffuse, guidedDenoiser, samplerOf } from './diffusion/diffuse.ts'
+export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
+export type { ClassConditionalModel, Noisy } from './diffusion/network.ts'
+export { networkOf, sampleInput } from './diffusion/networkOf.ts'
+export { type PictureBatch, pictureBatches, randomPictures } from './diffusion/pictureBatches.ts'
+export { residualBlock, spatialAttention, unet, unetBody } from './diffusion/unet.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { gpt, gptBlock } from './gpt.ts'

@@ -2,8 +2,16 @@
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
 export { convertLlama2c } from './convertLlama2c.ts'
 export { convertPrecision, type Precision } from './convertPrecision.ts'
+export { denoiserFiles, openDenoiser } from './diffusion/denoisingFolder.ts'
+export {
+  type DenoisingTrainingFolder,
+  type DenoisingTrainingFolderOptions,
+  denoisingTrainingFolder,
+  trainDenoiserInFolder,
+} from './diffusion/denoisingTrainingFolder.ts'
 export { type ModelContents, openModel, readFolder, writeFolder } from './folder.ts'
 export * from './index.ts'
+export { readPicture, readPictures } from './readPictures.ts'
 export { readText } from './readText.ts'
 export { openTokenizer, saveTokenizer } from './tokenizerFiles.ts'
 export { trainInFolder } from './trainInFolder.ts'

@@ -52,4 +52,5 @@ export { exponentialSigmas, karrasSigmas, type SigmaRange } from './schedule/sig
 export { type SigmoidOptions, sigmoidSchedule } from './schedule/sigmoidSchedule.ts'
 export { type Spacing, scheduleLevels, spacedTimes } from './schedule/spacing.ts'
 export { slerp } from './slerp.ts'
+export { type TimeConditionOptions, timeCondition } from './timeCondition.ts'
 export { type TimeEmbeddingOptions, timeEmbedding } from './timeEmbedding.ts'

@@ -48,7 +48,11 @@ export const ema = (decay: Rate): Ema => {
           old?.release()
           return next
         }
-        const average = mapNamed(parameters, (parameter, name) => follow(state.average[name], parameter))
+        // Names keep their order, so that a state that was stored and read is written alike again.
+        const average = {
+          ...state.average,
+          ...mapNamed(parameters, (parameter, name) => follow(state.average[name], parameter)),
+        }
         return [mapNamed(average, x => x.share()), { step: state.step + 1, average }]
       }),
   }

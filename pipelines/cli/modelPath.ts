@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { latestCheckpoint } from '../checkpoint.ts'
 import { CONFIG } from '../modelFiles.ts'
 
-/** The model that ships with the package. */
+/** The models that ship with the package. */
 const BUNDLED = join('models', 'shakespeare')
+const DIGITS = join('models', 'digits')
 
 /** The package's own folder, from sources and from `dist/` alike. */
 export const packageFolder = (from = dirname(fileURLToPath(import.meta.url))): string => {
@@ -14,6 +15,9 @@ export const packageFolder = (from = dirname(fileURLToPath(import.meta.url))): s
 }
 
 export const bundledModel = (): string => join(packageFolder(), BUNDLED)
+
+/** The diffusion model that ships. */
+export const bundledDigits = (): string => join(packageFolder(), DIGITS)
 
 /** The folder to open for a path: of a run that has not ended, its latest checkpoint. */
 export const modelPath = (path: string): string =>

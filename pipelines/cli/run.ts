@@ -6,6 +6,7 @@ import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { OutOfMemoryError } from '../../src/engine/wasm/memory.ts'
 import { InputError, NumericError, ShapeError } from '../../src/errors.ts'
 import { addConvert } from './convert.ts'
+import { addDiffuse } from './diffuse.ts'
 import { addEvaluate } from './evaluate.ts'
 import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
@@ -13,6 +14,7 @@ import { Interrupted, type Io } from './io.ts'
 import { packageFolder } from './modelPath.ts'
 import { addTokenize } from './tokenize.ts'
 import { addTrain } from './train.ts'
+import { addTrainDiffusion } from './trainDiffusion.ts'
 
 const BAD_INPUT = 2
 const BUG = 1
@@ -42,7 +44,17 @@ const programOf = (io: Io): Command => {
       writeErr: text => io.stderr.write(text),
       outputError: (text, write) => write(oneLine(text)),
     })
-  for (const add of [addGenerate, addTrain, addEvaluate, addTokenize, addConvert, addInspect]) add(program, io)
+  for (const add of [
+    addGenerate,
+    addTrain,
+    addEvaluate,
+    addTokenize,
+    addConvert,
+    addInspect,
+    addTrainDiffusion,
+    addDiffuse,
+  ])
+    add(program, io)
   return program
 }
 

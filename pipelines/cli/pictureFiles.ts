@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs'
+import type { NetworkConfig } from '../../src/codec/denoising.ts'
+import { InputError } from '../../src/errors.ts'
+import { writeGif } from '../../src/format/gif.ts'
+import { pictureGrid } from '../../src/format/pictureGrid.ts'
+import { describeSize, joinPictures, type Pictures, toBytes, toSigned } from '../../src/format/pictures.ts'
+import { writePng } from '../../src/format/png.ts'
+import { onPath } from '../files.ts'
+import { readPicture } from '../readPictures.ts'
+
+/** Milliseconds a frame of an animation. */
+const DELAY = 80
+const LAST_DELAY = 1500
+
+type Size = Pick<NetworkConfig, 'in_channels' | 'height' | 'width'>
+
+const sizeOf = ({ in_channels: channels, height, width }: Size) => ({ channels, height, width })
+
+/** The pictures of a frame: as they are, or what the model takes them to be. */
+export const picturesOf = (values: ArrayLike<number>, size: Size, count: number): Pictures => ({
+  ...sizeOf(size),
+  count,
+  pixels: toBytes(values),
+})
+
+/** A PNG file as numbers on [-1, 1], (channels, height, width); one that does not fit the model is an InputError. */
+export const readFitting = (path: string, size: Size): Float32Array => {
+  const expected = sizeOf(size)
+  const picture = readPicture(path)
+  if (picture.height !== expected.height || picture.width !== expected.width)
+    throw new InputError(`${path}: expected a picture of ${describeSize(expected)}, found ${describeSize(picture)}`)
+  return toSigned(withChannels(picture, expected.channels))
+}
+
+/** Grey of colours by the luma of ITU-R BT.601, colours of grey by repeating it. */
+const withChannels = ({ channels, height, width, pixels }: Pictures, wanted: number): Uint8Array => {
+  const plane = height * width
+  if (channels === wanted) return pixels
+  if (channels === 1) return Uint8Array.from({ length: wanted * plane }, (_, i) => pixels[i % plane] ?? 0)
+  const luma = [0.299, 0.587, 0.114]
+  return Uint8Array.from({ length: plane }, (_, i) =>
+    Math.round(luma.reduce((sum, weight, channel) => sum + weight * (pixels[channel * plane + i] ?? 0), 0)),
+  )
+}
+
+/** A file of bytes made by a command. */
+export const writeBytes = (path: string, bytes: Uint8Array): void => onPath(path, () => writeFileSync(path, bytes))
+
+/** All pictures on one, as PNG. */
+export const writeGrid = (path: string, pictures: Pictures, columns: number, zoom: number): void =>
+  writeBytes(path, writePng(pictureGrid(pictures, { columns, zoom })))
+
+/** Grids in a row as an animated GIF. */
+export const writeFrames = async (path: string, grids: readonly Pictures[]): Promise<void> =>
+  writeBytes(path, await writeGif(joinPictures(grids, path), { delay: DELAY, lastDelay: LAST_DELAY }))

@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import * as t from 'io-ts'
+import { decodeOrThrow } from '../../src/codec/decode.ts'
+import { denoisingTrainingFields } from '../../src/codec/denoisingTraining.ts'
+import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
+import { flagName } from '../../src/codec/flag.ts'
+import { progress } from '../../streams/index.ts'
+import { denoisingPresets } from '../diffusion/denoisingPresets.ts'
+import {
+  DenoisingPresetNameCodec,
+  denoisingTrainingFolder,
+  trainDenoiserInFolder,
+} from '../diffusion/denoisingTrainingFolder.ts'
+import { readPictures } from '../readPictures.ts'
+import type { RunStep } from '../runTraining.ts'
+import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
+import { consume } from './consume.ts'
+import type { Io } from './io.ts'
+import { grouped, type Printer } from './printer.ts'
+import { progressBar } from './progressBar.ts'
+import { runHelp } from './trainFlags.ts'
+
+const help = {
+  ...runHelp,
+  batch: 'pictures a batch (64)',
+  averageDecay: 'decay of the averaged weights, which are those that are kept (0.999)',
+  dropLabels: 'part of the classes not told, so that guidance works (0.1)',
+} as const satisfies Readonly<
+  Record<Exclude<keyof typeof denoisingTrainingFields, 'seed' | 'flip' | 'weighting'>, string>
+>
+
+const TrainFlags = t.type({
+  out: nonEmptyText,
+  preset: nullable(DenoisingPresetNameCodec),
+  resume: withDefault(boolean, false),
+})
+
+const report = (say: Printer, { step, loss, rate, validation }: RunStep): void => {
+  const measured = validation === null ? {} : { validation }
+  const line = `step ${step}: training loss ${loss.toFixed(4)}, validation loss ${validation?.toFixed(4)}\n`
+  say.resultAboveBar({ step, loss, learningRate: rate, ...measured }, validation === null ? '' : line)
+}
+
+const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
+  const say = printerOf(flags, io)
+  const asked = decodeOrThrow(TrainFlags, flags, flagName)
+  const own = given(flags, Object.keys(denoisingTrainingFields))
+  const pictures = readPictures(data)
+  const { engine, why } = await engineOf(flags)
+  const folder = await denoisingTrainingFolder({ ...asked, own, pictures, engine })
+  const { options, from, training, validation } = folder.run
+  const first = from?.step ?? 0
+  say.note(why)
+  say.note(
+    `${grouped(training.count)} pictures of ${training.classes.length} classes to train on, ${grouped(validation.count)} held out`,
+  )
+  if (folder.inexact !== null) say.note(folder.inexact)
+  say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
+
+  const amount = options.batch * options.accumulate
+  const [start, total] = [first * amount, options.steps * amount]
+  const counted = progress<RunStep>({ amount: () => amount, start, total })
+  await consume(
+    trainDenoiserInFolder(folder).pipe(counted, progressBar(io, start, total, 'pictures')),
+    io,
+    ({ value }) => {
+      report(say, value)
+    },
+  )
+  say.note(`wrote the model to ${asked.out}`)
+}
+
+/** `fluxion train-diffusion <data> --out <folder>`: pictures in, a diffusion model's folder out. */
+export const addTrainDiffusion = (program: Command, io: Io): void => {
+  const command = program
+    .command('train-diffusion')
+    .description(
+      'Train a diffusion model on pictures. Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it.',
+    )
+    .argument(
+      '<data>',
+      'a folder of MNIST or CIFAR-10 files, or of PNG pictures, those of each class in a folder; or one such file',
+    )
+    .requiredOption('--out <folder>', 'where checkpoints and the model go')
+    .option('--preset <name>', `${Object.keys(denoisingPresets).join(', ')} (default: digits)`)
+    .option('--weighting <name>', 'what a noise level counts: simple, snr, truncatedSnr, minSnr (simple)')
+    .option('--flip', 'turn pictures left to right at random')
+    .option('--resume', 'go on from the last checkpoint, exactly as if never stopped')
+    .addHelpText('after', '\nA preset has its own values; those in brackets hold where it has none.')
+  withCommonFlags(withFlags(command, help)).action((data: string, flags: Flags) => run(data, flags, io))
+}

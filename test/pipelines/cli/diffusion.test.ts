@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import test from 'tape'
+import { latestCheckpoint } from '../../../pipelines/checkpoint.ts'
+import { readPictures } from '../../../pipelines/readPictures.ts'
+import { digest } from '../../../pipelines/readText.ts'
+import { orThrow } from '../../../src/codec/decode.ts'
+import { InputError } from '../../../src/errors.ts'
+import type { Pictures } from '../../../src/format/pictures.ts'
+import { readPng, writePng } from '../../../src/format/png.ts'
+import { fluxion, inTemporaryFolder, jsonLines } from './harness.ts'
+
+const SIDE = 14
+
+/** A bar across at one of two places, with a little noise. */
+const bar = (label: number, seed: number): Pictures => ({
+  count: 1,
+  channels: 1,
+  height: SIDE,
+  width: SIDE,
+  pixels: Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const row = Math.floor(i / SIDE)
+    return row > 6 === (label === 1) ? 220 + ((i * seed) % 30) : (i * seed) % 20
+  }),
+})
+
+/** A folder of PNG files, those of a class in a folder each. */
+const writeBars = (folder: string, count = 40): void => {
+  for (const [label, name] of ['above', 'below'].entries()) {
+    mkdirSync(`${folder}/${name}`, { recursive: true })
+    for (let i = 0; i < count; i++) writeFileSync(`${folder}/${name}/${i}.png`, writePng(bar(label, i + 1)))
+  }
+}
+
+/** The tiny preset takes pictures that patches of 7 fit. */
+const tiny = ['--preset', 'tiny', '--json']
+
+const lastState = (out: string): readonly string[] =>
+  ['model.safetensors', 'optimizer.safetensors', 'state.json', 'config.json'].map(file =>
+    digest(readFileSync(`${latestCheckpoint(out)}/${file}`)),
+  )
+
+test('L11: train-diffusion resumed equals training never stopped, bit for bit', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'))
+    const train = (out: string, more: readonly string[], inside?: { interruptAfter: number }) =>
+      fluxion(['train-diffusion', path('bars'), '--out', path(out), ...tiny, ...more], inside)
+    const options = ['--steps', '24', '--checkpoint-every', '8', '--evaluate-every', '8', '--accumulate', '2']
+    const whole = await train('whole', options)
+    t.equal(whole.code, 0, whole.stderr)
+    const half = await train('half', options, { interruptAfter: 13 })
+    t.equal(half.code, 130)
+    t.equal(jsonLines(half.stdout).length, 13, 'S10: no step after the interrupt')
+    const rest = await train('half', ['--resume'])
+    t.equal(rest.code, 0, rest.stderr)
+    t.deepEqual(jsonLines(rest.stdout), jsonLines(whole.stdout).slice(8), 'losses, learning rates, validations')
+    t.deepEqual(lastState(path('half')), lastState(path('whole')), 'averaged weights, weights, moments, record')
+    for (const file of ['model.safetensors', 'config.json'])
+      t.ok(readFileSync(path(`half/${file}`)).equals(readFileSync(path(`whole/${file}`))), file)
+    await train('other', [...options, '--seed', '1'])
+    t.notDeepEqual(lastState(path('other'))[0], lastState(path('whole'))[0], 'negative control: another seed')
+
+    const again = await train('whole', ['--resume', '--steps', '3', '--warmup', '3'])
+    t.deepEqual([again.code, again.stderr.split('\n').length], [2, 2], again.stderr.trim())
+    writeBars(path('bars'), 41)
+    const changed = await train('whole', ['--resume'])
+    t.ok(changed.code === 2 && changed.stderr.includes('pictures: expected those of the run'), changed.stderr.trim())
+  }))
+
+test('diffuse: the same seed gives the same files bit for bit, on a checkpoint too; another seed others', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'))
+    const options = ['--out', path('run'), ...tiny, '--steps', '20', '--checkpoint-every', '10']
+    await fluxion(['train-diffusion', path('bars'), ...options], { interruptAfter: 12 })
+    t.notOk(existsSync(path('run/config.json')), 'a run that has not ended')
+    const diffuse = (name: string, more: readonly string[]) =>
+      fluxion(['diffuse', path('run'), '--steps', '4', '--count', '2', '--zoom', '1', '--out', path(name), ...more])
+    for (const sampler of ['ddim', 'ddpm', 'dpm++', 'euler', 'heun', 'sde']) {
+      const first = await diffuse('a.png', ['--sampler', sampler, '--frames', path('a.gif'), '--json'])
+      t.equal(first.code, 0, `${sampler} ${first.stderr}`)
+      t.deepEqual(
+        jsonLines(first.stdout).map(line => Object.keys(line ?? {})[0]),
+        ['step', 'step', 'step', 'step', 'file', 'file'],
+        'a line a frame, a line a file',
+      )
+      await diffuse('b.png', ['--sampler', sampler, '--frames', path('b.gif')])
+      t.ok(readFileSync(path('a.png')).equals(readFileSync(path('b.png'))), `${sampler}: the same picture`)
+      t.ok(readFileSync(path('a.gif')).equals(readFileSync(path('b.gif'))), `${sampler}: the same animation`)
+      await diffuse('c.png', ['--sampler', sampler, '--seed', '1'])
+      t.notOk(readFileSync(path('a.png')).equals(readFileSync(path('c.png'))), `${sampler}: another seed`)
+    }
+    const grid = orThrow(readPng(readFileSync(path('a.png')), 'a.png'))
+    t.deepEqual([grid.width, grid.height], [2 * (SIDE + 2) + 2, 2 * (SIDE + 2) + 2], 'a column a class')
+
+    writeFileSync(path('init.png'), writePng(bar(1, 3)))
+    writeFileSync(path('mask.png'), writePng({ ...bar(0, 1), pixels: new Uint8Array(SIDE * SIDE).fill(0) }))
+    const one = ['--class', 'below', '--count', '1', '--init', path('init.png')]
+    const slightly = await diffuse('d.png', [...one, '--strength', '0.25'])
+    t.equal(slightly.code, 0, slightly.stderr)
+    const kept = await diffuse('e.png', [...one, '--mask', path('mask.png')])
+    t.equal(kept.code, 0, kept.stderr)
+    const shown = orThrow(readPng(readFileSync(path('e.png')), 'e.png'))
+    const inside = Array.from(
+      { length: SIDE * SIDE },
+      (_, i) => shown.pixels[(2 + Math.floor(i / SIDE)) * shown.width + 2 + (i % SIDE)],
+    )
+    t.deepEqual(inside, [...bar(1, 3).pixels], 'a mask that opens nothing keeps the whole picture')
+
+    const text = await fluxion(['diffuse', path('run'), '--steps', '2', '--count', '1'])
+    t.equal(
+      text.stdout.split('\n').length,
+      (SIDE + 4) / 2 + 1,
+      'without a file: half blocks, two rows of pixels a line',
+    )
+
+    const refused = async (args: readonly string[], message: string) => {
+      const { code, stderr } = await fluxion(['diffuse', path('run'), '--steps', '2', ...args])
+      t.equal(code, 2)
+      t.equal(stderr.trim().split('\n').length, 1, stderr.trim())
+      t.ok(stderr.startsWith('fluxion: ') && stderr.includes(message), message)
+    }
+    await refused(['--class', 'left'], '--class: expected one of above, below; found "left"')
+    await refused(['--sampler', 'magic'], '--sampler: expected "ddim"')
+    await refused(['--strength', '2'], '--strength: expected a number in (0, 1]')
+    await refused(['--count', '0'], '--count: expected a positive integer')
+    await refused(['--steps', '2000'], 'steps: expected a whole number from 1 to 1000')
+    await refused(['--init', path('none.png')], 'none.png: no such file')
+    await refused(['--mask', path('mask.png')], '--mask: expected --init too')
+    writeFileSync(path('large.png'), writePng({ ...bar(0, 1), height: 7, width: 28 }))
+    await refused(['--init', path('large.png')], 'large.png: expected a picture of 14 x 14 grey')
+    const nowhere = await fluxion(['diffuse', path('bars')])
+    t.ok(nowhere.code === 2 && nowhere.stderr.includes('config.json: no such file'), nowhere.stderr.trim())
+  }))
+
+test('readPictures: MNIST with labels and gzip, CIFAR-10, folders of PNG; anything else says what and where', async t =>
+  inTemporaryFolder(async path => {
+    const header = (type: number, ...shape: readonly number[]): number[] => [
+      0,
+      0,
+      type,
+      shape.length,
+      ...shape.flatMap(length => [0, 0, 0, length]),
+    ]
+    mkdirSync(path('mnist'))
+    writeFileSync(path('mnist/train-images-idx3-ubyte.gz'), gzipSync(Uint8Array.of(...header(8, 2, 1, 2), 1, 2, 3, 4)))
+    t.equal(readPictures(path('mnist')).labels, null, 'no labels beside')
+    writeFileSync(path('mnist/train-labels-idx1-ubyte'), Uint8Array.of(...header(8, 2), 4, 0))
+    const digits = readPictures(path('mnist'))
+    t.deepEqual([digits.count, digits.height, digits.width, [...digits.pixels]], [2, 1, 2, [1, 2, 3, 4]])
+    t.deepEqual(
+      [[...(digits.labels ?? [])], digits.classes],
+      [
+        [4, 0],
+        ['0', '1', '2', '3', '4'],
+      ],
+    )
+    mkdirSync(path('cifar'))
+    for (const name of ['data_batch_1.bin', 'data_batch_2.bin'])
+      writeFileSync(path(`cifar/${name}`), new Uint8Array(3073 * 2).fill(7))
+    const colours = readPictures(path('cifar'))
+    t.deepEqual([colours.count, colours.channels, colours.classes[7]], [4, 3, 'horse'])
+    writeBars(path('bars'), 2)
+    const bars = readPictures(path('bars'))
+    t.deepEqual([bars.count, [...(bars.labels ?? [])], bars.classes], [4, [0, 0, 1, 1], ['above', 'below']])
+    t.equal(readPictures(path('bars/above')).labels, null, 'one folder of PNG has no classes')
+
+    const refused = (name: string, message: string): void =>
+      t.throws(
+        () => readPictures(path(name)),
+        (error: unknown) => error instanceof InputError && error.message.includes(message),
+        message,
+      )
+    mkdirSync(path('empty'))
+    refused('empty', 'empty: expected MNIST or CIFAR-10 files, or PNG pictures')
+    refused('absent', 'absent: no such file or folder')
+    writeFileSync(path('mnist/train-labels-idx1-ubyte'), Uint8Array.of(...header(8, 1), 4))
+    refused('mnist', 'expected 2 labels')
+    writeFileSync(path('damaged.gz'), Uint8Array.of(0x1f, 0x8b, 1, 2, 3))
+    refused('damaged.gz', 'damaged.gz: damaged gzip')
+    writeFileSync(path('text'), 'no pictures')
+    refused('text', 'text: expected records of 3073 bytes, found 11 bytes')
+    writeFileSync(path('bars/above/9.png'), writePng({ ...bar(0, 1), height: 7, width: 28 }))
+    refused('bars', 'bars: expected pictures of one size, 14 x 14 grey; found 28 x 7 grey too')
+  }))
