@@ -5,13 +5,13 @@
  *   u = -rate · ((m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε) + decay · p)
  *
  * Source: Kingma & Ba, arXiv 1412.6980, algorithm 1; Loshchilov & Hutter, arXiv 1711.05101, algorithm 2. Laws: O3, O4.
- * One fused kernel a parameter, in place on both moments.
+ * One fused kernel for all parameters, in place on both moments.
  */
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { fraction, naturalNumber, nonNegativeNumber, withDefault } from '../../src/codec/fields.ts'
 import type { Named } from '../../src/context.ts'
-import { adamW as adamWKernel } from '../../src/kernel/adamW.ts'
+import { type AdamWStep, adamW as adamWKernel } from '../../src/kernel/adamW.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { namedCodec } from '../../src/state.ts'
 import { scope } from '../../src/tensor/scope.ts'
@@ -63,30 +63,33 @@ export const adamW = (options: AdamWOptions): Optimizer<AdamState> => {
       if (isEmpty(gradient)) return [gradient, state]
       return scope(() => {
         const step = state.step + 1
-        const shared = {
-          rate: rateAt(state.step),
-          beta1,
-          beta2,
-          epsilon,
-          correction1: 1 - beta1 ** step,
-          correction2: 1 - beta2 ** step,
-        }
-        const update: Record<string, Tensor> = {}
-        const first: Record<string, Tensor> = { ...state.firstMoment }
-        const second: Record<string, Tensor> = { ...state.secondMoment }
-        for (const [name, g] of Object.entries(gradient)) {
-          const parameter = at(parameters, name, 'adamW')
-          const result = adamWKernel(
-            first[name] ?? zeros(g.engine, g.shape),
-            second[name] ?? zeros(g.engine, g.shape),
-            g,
-            parameter,
-            { ...shared, weightDecay: decays(name, parameter) ? weightDecay : 0 },
-          )
-          update[name] = result.update
-          first[name] = result.firstMoment
-          second[name] = result.secondMoment
-        }
+        const names = Object.keys(gradient)
+        const steps = adamWKernel(
+          names.map(name => {
+            const g = at(gradient, name, 'adamW')
+            const parameter = at(parameters, name, 'adamW')
+            return {
+              firstMoment: state.firstMoment[name] ?? zeros(g.engine, g.shape),
+              secondMoment: state.secondMoment[name] ?? zeros(g.engine, g.shape),
+              gradient: g,
+              parameter,
+              weightDecay: decays(name, parameter) ? weightDecay : 0,
+            }
+          }),
+          {
+            rate: rateAt(state.step),
+            beta1,
+            beta2,
+            epsilon,
+            correction1: 1 - beta1 ** step,
+            correction2: 1 - beta2 ** step,
+          },
+        )
+        const named = (of: keyof AdamWStep): Record<string, Tensor> =>
+          Object.fromEntries(names.map((name, i) => [name, steps[i][of]]))
+        const update = named('update')
+        const first = { ...state.firstMoment, ...named('firstMoment') }
+        const second = { ...state.secondMoment, ...named('secondMoment') }
         return [update, { step, firstMoment: first, secondMoment: second }]
       })
     },

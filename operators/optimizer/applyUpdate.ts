@@ -1,7 +1,6 @@
 import type { Named } from '../../src/context.ts'
 import { InputError } from '../../src/errors.ts'
-import { accumulate } from '../../src/kernel/inPlace.ts'
-import { mapNamed } from './optimizer.ts'
+import { accumulateEach } from '../../src/kernel/lists.ts'
 
 /**
  * p + u by name, consuming the parameters that have an update: in place where nobody else holds them. The others are handed on.
@@ -11,8 +10,10 @@ export const applyUpdate = (parameters: Named, update: Named): Named => {
   for (const name in update)
     if (parameters[name] === undefined)
       throw new InputError(`update of ${name}: expected a parameter of that name, found none`)
-  return mapNamed(parameters, (parameter, name) => {
-    const change = update[name]
-    return change === undefined ? parameter : accumulate(parameter, change)
-  })
+  const names = Object.keys(update)
+  const next = accumulateEach(
+    names.map(name => parameters[name]),
+    Object.values(update),
+  )
+  return { ...parameters, ...Object.fromEntries(names.map((name, i) => [name, next[i]])) }
 }

@@ -6,21 +6,20 @@
  */
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { positiveNumber } from '../../src/codec/fields.ts'
-import { add, binary, divide, multiply, scalar } from '../../src/kernel/binary.ts'
-import { dot } from '../../src/kernel/dot.ts'
+import { binary, divide, scalar } from '../../src/kernel/binary.ts'
+import { scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
 import { unary } from '../../src/kernel/unary.ts'
-import { mapNamed, type Optimizer } from './optimizer.ts'
+import type { Optimizer } from './optimizer.ts'
 import { stateless } from './stateless.ts'
 
 export const clipByGlobalNorm = (limit: number): Optimizer<null> => {
   decodeOrThrow(positiveNumber, limit, 'clipByGlobalNorm: limit')
   return stateless(gradient => {
-    const squares = Object.values(gradient).map(g => dot(g, g))
-    const norm = unary(
-      'sqrt',
-      squares.reduce((x, y) => add(x, y)),
-    )
+    const names = Object.keys(gradient)
+    const gradients = Object.values(gradient)
+    const norm = unary('sqrt', sumOfSquares(gradients))
     const factor = binary('minimum', divide(scalar(norm, limit), norm), scalar(norm, 1))
-    return mapNamed(gradient, g => multiply(g, factor))
+    const clipped = scaleEach(gradients, factor)
+    return Object.fromEntries(names.map((name, i) => [name, clipped[i]]))
   })
 }

@@ -149,7 +149,6 @@ export interface AdamWNumbers {
   readonly beta1: number
   readonly beta2: number
   readonly epsilon: number
-  readonly weightDecay: number
   /** 1 - beta^t, for the bias corrections. */
   readonly correction1: number
   readonly correction2: number
@@ -183,6 +182,16 @@ export interface ConvolutionSizes extends Window {
 /** x (planes, height, width), y (planes, outHeight, outWidth); dilation is 1 and every window sees an element. */
 export interface PoolSizes extends Window {
   readonly planes: number
+}
+
+export interface AdamWTensors {
+  readonly update: Storage
+  readonly firstMoment: Storage
+  readonly secondMoment: Storage
+  readonly gradient: Storage
+  readonly parameter: Storage
+  readonly weightDecay: number
+  readonly size: number
 }
 
 /** Kernels with a derivation from primitives in `src/kernel`; an engine overrides those worth it. */
@@ -266,14 +275,15 @@ export interface Fused {
   dropout(out: Storage, x: Storage, key: Key, rate: number, size: number): void
   /** out (1) = sum of x * y. */
   dot(out: Storage, x: Storage, y: Storage, size: number): void
-  /** In place on both moments; update = -rate * (m / correction1 / (sqrt(v / correction2) + epsilon) + weightDecay * parameter). */
-  adamW(
-    update: Storage,
-    firstMoment: Storage,
-    secondMoment: Storage,
-    gradient: Storage,
-    parameter: Storage,
-    numbers: AdamWNumbers,
-    size: number,
-  ): void
+  /**
+   * Of every tensor, in place on both moments:
+   * update = -rate * (m / correction1 / (sqrt(v / correction2) + epsilon) + weightDecay * parameter).
+   */
+  adamW(tensors: readonly AdamWTensors[], numbers: AdamWNumbers): void
+  /** out (1) = the sum of x * x over all numbers of all xs. */
+  sumOfSquares(out: Storage, xs: readonly Storage[], sizes: readonly number[]): void
+  /** Each out = x * factor, a storage of one number. */
+  scaleEach(outs: readonly Storage[], xs: readonly Storage[], factor: Storage, sizes: readonly number[]): void
+  /** In place: each out += x. */
+  accumulateEach(outs: readonly Storage[], xs: readonly Storage[], sizes: readonly number[]): void
 }

@@ -89,15 +89,15 @@ golden('AdamW, five steps', ({ at }) => {
   const steps: Tensor[] = []
   for (let step = 1; step <= 5; step++) {
     const gradient = slice(at('optim_adamw/gradients'), 0, step - 1, 1).share(shape)
-    const next = adamW(firstMoment, secondMoment, gradient, parameter, {
+    const [next] = adamW([{ firstMoment, secondMoment, gradient, parameter, weightDecay: 0.1 }], {
       rate: 0.01,
       beta1,
       beta2,
       epsilon: 1e-8,
-      weightDecay: 0.1,
       correction1: 1 - beta1 ** step,
       correction2: 1 - beta2 ** step,
     })
+    if (next === undefined) return []
     ;({ firstMoment, secondMoment } = next)
     parameter = add(parameter, next.update)
     steps.push(parameter.share([1, ...shape]))

@@ -51,6 +51,9 @@ const fusedCaseOf: Readonly<Record<keyof Fused, string>> = {
   dropout: 'uniform, dropout',
   dot: 'dot',
   adamW: 'adamW',
+  sumOfSquares: 'sumOfSquares',
+  scaleEach: 'scaleEach',
+  accumulateEach: 'accumulateEach',
 }
 
 const RUNS = 60

@@ -17,6 +17,7 @@ import { groupNorm } from '../../src/kernel/groupNorm.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
+import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
 import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
@@ -116,15 +117,13 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
     return crossEntropyPullback(of(3), logits, of(2), crossEntropySizes(logits, tokens([0, 1]), {}))
   },
   'adamW with a moment of another shape': of =>
-    adamW(of(2), of(3), of(3), of(3), {
-      rate: 1,
-      beta1: 0.5,
-      beta2: 0.5,
-      epsilon: 1,
-      weightDecay: 0,
-      correction1: 1,
-      correction2: 1,
+    adamW([{ firstMoment: of(2), secondMoment: of(3), gradient: of(3), parameter: of(3), weightDecay: 0 }], {
+      ...{ rate: 1, beta1: 0.5, beta2: 0.5, epsilon: 1, correction1: 1, correction2: 1 },
     }),
+  'sumOfSquares of no tensors': () => sumOfSquares([]),
+  'scaleEach by more than one number': of => scaleEach([of(2)], of(2).share<readonly []>()),
+  'accumulateEach of another shape': of => accumulateEach([of(2), of(3)], [of(2), of(2)]),
+  'accumulateEach of another number of tensors': of => accumulateEach([of(2), of(3)], [of(2)]),
   'append past the capacity': of => append(of(1, 4, 2), of(1, 3, 2), 2),
   'append before the start': of => append(of(1, 4, 2), of(1, 1, 2), -1),
   'append of another width': of => append(of(1, 4, 2), of(1, 1, 3), 0),

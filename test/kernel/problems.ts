@@ -21,6 +21,7 @@ import { gather, scatterAdd } from '../../src/kernel/gather.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
+import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
 import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
@@ -460,6 +461,9 @@ const attentionLengths = fc.record({
   causal: fc.boolean(),
 })
 
+/** A list of tensors, as an optimizer gets it. */
+const shapes = fc.array(shape({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 })
+
 const losses: readonly KernelCase[] = [
   ...attentionCases(attentionLengths),
   kernelCase(
@@ -493,25 +497,53 @@ const losses: readonly KernelCase[] = [
       }
     },
   ),
-  kernelCase('adamW', fc.tuple(shape({ min: 0, max: 3 }), fc.integer({ min: 1, max: 100 })), ([s, step], from) => {
-    const numbersOf = { rate: 2 ** -10, beta1: 0.875, beta2: 0.9375, epsilon: 2 ** -20, weightDecay: 0.125 }
+  kernelCase('adamW', fc.tuple(shapes, fc.integer({ min: 1, max: 100 })), ([list, step], from) => {
+    const numbersOf = { rate: 2 ** -10, beta1: 0.875, beta2: 0.9375, epsilon: 2 ** -20 }
     const correction1 = Math.fround(1 - numbersOf.beta1 ** step)
     const correction2 = Math.fround(1 - numbersOf.beta2 ** step)
-    const [first, second, ...rest] = arrays(from, s, s, s, s)
-    if (first === undefined || second === undefined) throw new RangeError('no moments')
     return {
-      inputs: [first, away(second), ...rest],
-      run: withTensors(at => {
-        const { update, firstMoment, secondMoment } = adamW(at(0), at(1), at(2), at(3), {
-          ...numbersOf,
-          correction1,
-          correction2,
-        })
-        return [update, firstMoment, secondMoment]
-      }),
+      // Of each tensor the gradient, the parameter and both moments.
+      inputs: arrays(from, ...list.flatMap(s => [s, s, s, s])).map((x, i) => (i % 4 === 3 ? away(x) : x)),
+      run: withTensors(at =>
+        adamW(
+          list.map((_, i) => ({
+            gradient: at(4 * i),
+            parameter: at(4 * i + 1),
+            firstMoment: at(4 * i + 2),
+            secondMoment: at(4 * i + 3),
+            weightDecay: i % 2 === 0 ? 0.125 : 0,
+          })),
+          { ...numbersOf, correction1, correction2 },
+        ).flatMap(({ update, firstMoment, secondMoment }) => [update, firstMoment, secondMoment]),
+      ),
       fused: ['adamW'],
     }
   }),
+  kernelCase('sumOfSquares', shapes, (list, from) => ({
+    inputs: arrays(from, ...list),
+    run: withTensors(at => [sumOfSquares(list.map((_, i) => at(i)))]),
+    fused: ['sumOfSquares', 'dot'],
+  })),
+  kernelCase('scaleEach', shapes, (list, from) => ({
+    inputs: arrays(from, [], ...list),
+    run: withTensors(at =>
+      scaleEach(
+        list.map((_, i) => at(i + 1)),
+        at(0).share<readonly []>([]),
+      ),
+    ),
+    fused: ['scaleEach'],
+  })),
+  kernelCase('accumulateEach', shapes, (list, from) => ({
+    inputs: arrays(from, ...list, ...list),
+    run: withTensors(at =>
+      accumulateEach(
+        list.map((_, i) => at(i)),
+        list.map((_, i) => at(list.length + i)),
+      ),
+    ),
+    fused: ['accumulateEach'],
+  })),
 ]
 
 /** Sizes of a convolution: each axis of the plane is as long as a few steps of its window and what they leave. */

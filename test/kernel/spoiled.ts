@@ -18,6 +18,16 @@ const spoil = (storage: Storage): void => {
   storage.engine.write(storage, data)
 }
 
+/** The first storage in a list of arguments, lists and records among them. */
+const firstStorage = (inputs: readonly unknown[]): Storage | undefined => {
+  for (const input of inputs) {
+    if (input instanceof Storage) return input
+    const found = typeof input === 'object' && input !== null ? firstStorage(Object.values(input)) : undefined
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 /** A record whose function `name` spoils what it wrote; the first storage among the arguments is the output. */
 const spoiling = <R extends object>(record: R, name: keyof R): R =>
   new Proxy(record, {
@@ -26,7 +36,7 @@ const spoiling = <R extends object>(record: R, name: keyof R): R =>
       if (property !== name || typeof found !== 'function') return found
       return (...inputs: readonly unknown[]) => {
         Reflect.apply(found, target, inputs)
-        const out = inputs.find(input => input instanceof Storage)
+        const out = firstStorage(inputs)
         if (out !== undefined) spoil(out)
       }
     },

@@ -50,6 +50,9 @@ const fused: Fused = {
   dropout: nothing,
   dot: nothing,
   adamW: nothing,
+  sumOfSquares: nothing,
+  scaleEach: nothing,
+  accumulateEach: nothing,
 }
 
 /**

@@ -8,6 +8,8 @@ export const COST = {
   norm: 0.45,
   normPullback: 0.7,
   adamW: 0.5,
+  /** A part of a sum of squares (assembly/optimizer.ts). */
+  squares: 1_500,
   random: 0.8,
   /** One multiply and add of a product. */
   product: 0.033,

@@ -3,6 +3,7 @@ import type { Fused } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
 import { convolutions } from './convolutions.ts'
 import { QUERY_BLOCK } from './costs.ts'
+import { lists } from './lists.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
@@ -141,24 +142,5 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       memory.scratch(kernels.randomScratch()),
     ),
   dot: (out, x, y, size) => kernels.dot(at(out), at(x), at(y), size),
-  adamW: (update, first, second, gradient, parameter, numbers, size) => {
-    const { rate, beta1, beta2, epsilon, weightDecay, correction1, correction2 } = numbers
-    kernels.adamW(
-      at(update),
-      at(first),
-      at(second),
-      at(gradient),
-      at(parameter),
-      rate,
-      beta1,
-      1 - beta1,
-      beta2,
-      1 - beta2,
-      epsilon,
-      weightDecay,
-      1 / correction1,
-      1 / correction2,
-      size,
-    )
-  },
+  ...lists(memory, kernels),
 })

@@ -183,13 +183,29 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
       threads.begin('dropout').moving(out, FLOAT).moving(x, FLOAT).same(key0).same(key1).same(threshold).same(factor)
       threads.first(start).size().scratch(scratch, each(kernels.randomScratch())).run()
     },
-    adamW: over(
-      'adamW',
-      COST.adamW,
-      ...[one, one, one, one, one],
-      ...[same, same, same, same, same, same, same, same, same],
-      size,
-    ),
+    adamW: (...call) => {
+      const [start, end] = call.slice(-2)
+      if (!threads.splits((end - start) * COST.adamW, end - start, VECTOR)) return kernels.adamW(...call)
+      threads.begin('adamW')
+      for (const value of call.slice(0, -2)) threads.same(value)
+      threads.first(start).end(start).run()
+    },
+    scaleEach: (table, factor, start, end) => {
+      if (!threads.splits((end - start) * COST.arithmetic, end - start, VECTOR))
+        return kernels.scaleEach(table, factor, start, end)
+      threads.begin('scaleEach').same(table).same(factor).first(start).end(start).run()
+    },
+    accumulateEach: (table, start, end) => {
+      if (!threads.splits((end - start) * COST.arithmetic, end - start, VECTOR))
+        return kernels.accumulateEach(table, start, end)
+      threads.begin('accumulateEach').same(table).first(start).end(start).run()
+    },
+    squareParts: kernels.squareParts,
+    squaresOfParts: (out, table, start, end) => {
+      if (!threads.splits((end - start) * COST.squares, end - start, 1))
+        return kernels.squaresOfParts(out, table, start, end)
+      threads.begin('squaresOfParts').same(out).same(table).first(start).end(start).run()
+    },
     accumulate: over('accumulate', COST.arithmetic, one, one, same, size),
     copy: over('copy', COST.move, one, one, size),
     fill: over('fill', COST.move, one, same, size),

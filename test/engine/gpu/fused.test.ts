@@ -146,18 +146,15 @@ const cases: Readonly<Record<string, (s: Sizes) => Computation>> = {
         beta1: 0.9,
         beta2: 0.99,
         epsilon: 1e-4,
-        weightDecay: 0.1,
         correction1: 0.2,
         correction2: 0.3,
       }
-      const { update, firstMoment, secondMoment } = adamW(
-        make([a, b]),
-        positive,
-        make([a, b], 1),
-        make([a, b], 2),
+      const [gradient, parameter] = [make([a, b], 1), make([a, b], 2)]
+      const steps = adamW(
+        [{ firstMoment: make([a, b]), secondMoment: positive, gradient, parameter, weightDecay: 0.1 }],
         numbers,
       )
-      return [update, firstMoment, secondMoment]
+      return steps.flatMap(({ update, firstMoment, secondMoment }) => [update, firstMoment, secondMoment])
     },
 }
 

@@ -235,7 +235,6 @@ test('K1: dot and adamW', t => {
     beta1: 0.9,
     beta2: 0.99,
     epsilon: 1e-8,
-    weightDecay: 0.1,
     correction1: 0.19,
     correction2: 0.0199,
   }
@@ -246,7 +245,8 @@ test('K1: dot and adamW', t => {
     const [first, second, gradient, parameter] = [m, v, g, p].map(values => put(engine, values))
     if (!first || !second || !gradient || !parameter) throw new RangeError('storages')
     const update = engine.allocate(n)
-    f.adamW(update, first, second, gradient, parameter, numbersOf, n)
+    const moments = { firstMoment: first, secondMoment: second }
+    f.adamW([{ update, ...moments, gradient, parameter, weightDecay: 0.1, size: n }], numbersOf)
     const m1 = Array.from(m, (x, i) => 0.9 * x + 0.1 * (g[i] ?? 0))
     const v1 = Array.from(v, (x, i) => 0.99 * x + 0.01 * (g[i] ?? 0) ** 2)
     const step = m1.map((x, i) => -1e-2 * (x / 0.19 / (Math.sqrt(nth(v1, i) / 0.0199) + 1e-8) + 0.1 * (p[i] ?? 0)))

@@ -173,7 +173,7 @@ const targets = Int32Array.from({ length: ROWS }, (_, i) => (i % 5 === 0 ? -1 : 
 const crossEntropySizes = { ...rows, targets, ignoreIndex: -1, labelSmoothing: 0.1 }
 const adamW = {
   ...{ rate: 1e-3, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 },
-  ...{ weightDecay: 0.1, correction1: 0.1, correction2: 0.01 },
+  ...{ correction1: 0.1, correction2: 0.01 },
 }
 
 const calls: readonly Call[] = [
@@ -293,12 +293,33 @@ const calls: readonly Call[] = [
   call('dot', [1], [some(SIZE), some(SIZE, 2)], ({ fused }, at) => fused.dot?.(at(0), at(1), at(2), SIZE)),
   call(
     'adamW',
-    [SIZE, SIZE, SIZE],
+    [SIZE, SIZE, SIZE, 5, 5, 5],
     [some(SIZE), some(SIZE, 2), some(SIZE, 3), positive(SIZE, 4)],
     ({ fused, primitives }, at) => {
-      primitives.copy(at(1), at(3), SIZE)
-      primitives.copy(at(2), at(6), SIZE)
-      fused.adamW?.(at(0), at(1), at(2), at(4), at(5), adamW, SIZE)
+      primitives.copy(at(1), at(6), SIZE)
+      primitives.copy(at(2), at(9), SIZE)
+      primitives.copy(at(4), at(6), 5)
+      primitives.copy(at(5), at(9), 5)
+      const [gradient, parameter] = [at(7), at(8)]
+      fused.adamW?.(
+        [
+          { update: at(3), firstMoment: at(4), secondMoment: at(5), gradient, parameter, weightDecay: 0, size: 5 },
+          { update: at(0), firstMoment: at(1), secondMoment: at(2), gradient, parameter, weightDecay: 0.1, size: SIZE },
+        ],
+        adamW,
+      )
+    },
+  ),
+  call(
+    'lists of tensors',
+    [1, SIZE, 7, SIZE, 7],
+    [some(SIZE), some(7, 2), some(1, 3), some(40_000, 4)],
+    ({ fused, primitives }, at) => {
+      fused.sumOfSquares?.(at(0), [at(5), at(8), at(6)], [SIZE, 40_000, 7])
+      fused.scaleEach?.([at(1), at(2)], [at(5), at(6)], at(7), [SIZE, 7])
+      primitives.copy(at(3), at(5), SIZE)
+      primitives.copy(at(4), at(6), 7)
+      fused.accumulateEach?.([at(4), at(3)], [at(2), at(1)], [7, SIZE])
     },
   ),
 ]
@@ -328,7 +349,7 @@ test('results have the same bits on 1, 2 and 3 threads', t => {
       }
     t.pass(each.name)
   }
-  const whole = new Set(['dot', 'convolutionInputGradientPanels'])
+  const whole = new Set(['dot', 'squareParts', 'convolutionInputGradientPanels'])
   t.deepEqual(
     kernelNames.filter(name => !split.has(name) && !whole.has(name) && !name.endsWith('Scratch')),
     [],
