@@ -5,17 +5,16 @@
 
 /** Nanoseconds of one thread's work from which on a kernel is split. */
 export const SPLIT_FROM = 20_000
-/** Nanoseconds of work, of one call or several, that are worth waking a worker for, and in which one that was woken must have begun. */
+/** Nanoseconds of work, of one call or several, that are worth waking a worker for. */
 const WAKE_FROM = 100_000
-const WOKEN_IN = 400_000
 /** A look at a word takes about so many nanoseconds. */
 const LOOK = 4
 /** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */
-export const WORKER_LOOKS = 25_000
+export const WORKER_LOOKS = 100_000
 /** The caller waits awake for the cost of so many shares, between these nanoseconds. */
 const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
 /** Nanoseconds of work on one thread after a call that went badly; twice as many each time, some less after each that went well. */
-const RETREAT = { least: 400_000, most: 200_000_000, decay: 0.85 }
+const RETREAT = { least: 100_000, most: 200_000_000, decay: 0.85 }
 
 /** How a split call went. */
 export interface Outcome {
@@ -34,22 +33,18 @@ export class Pace {
   /** Work done since workers sleep. */
   #slept = 0
   #retreat = RETREAT.least
-  #cost = 0
-  #asleep = false
   /** Shares so short that waiting asleep for one means that it lost its processor. */
   #short = true
 
   /** Whether to split a call of `cost` nanoseconds over `ready` workers, `asleep` of which sleep. */
   pays(cost: number, ready: number, asleep: number): boolean {
-    this.#cost = cost
-    this.#asleep = asleep === ready
     if (ready === 0) return false
     if (this.#alone > 0) {
       this.#alone -= cost
       return false
     }
     this.#slept += cost
-    if (this.#asleep && this.#slept < WAKE_FROM) return false
+    if (asleep === ready && this.#slept < WAKE_FROM) return false
     this.#slept = 0
     return true
   }
@@ -63,12 +58,12 @@ export class Pace {
 
   /** Takes note of the call for which `pays` answered yes. */
   learn({ shares, own, threads, prompt }: Outcome): void {
-    const helped = own < shares
+    // Without help the caller lost nothing: a thread of the host's had the processor for a moment, or the worker is still waking.
+    if (own === shares) return
     // Workers that run nearly all sit on the caller's processor.
     const fair = 2 * threads * own >= shares
-    if (helped && fair && (prompt || !this.#short))
-      this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
-    else if (helped || !this.#asleep || this.#cost > WOKEN_IN) {
+    if (fair && (prompt || !this.#short)) this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
+    else {
       this.#alone = this.#retreat
       this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
     }

@@ -1,7 +1,8 @@
 /**
  * What every thread runs over the control block, and the program of a worker. A kernel call is cut into shares; a thread claims one by
- * counting LEFT down, so a share that a late worker has not begun is done by another thread. Whoever claimed a share may read the job:
- * it stays until all shares are done.
+ * narrowing LEFT, so a share that a late worker has not begun is done by another thread. Whoever claimed a share may read the job: it
+ * stays until all shares are done. The caller claims from the front, workers from the back: kernels that follow each other find in a
+ * thread's cache what it wrote.
  *
  * `work` and `serve` travel to workers as source text: they use nothing from outside themselves and name no function inside.
  */
@@ -25,8 +26,9 @@ export interface WorkerData {
 
 /** The control block. Words (i32) that threads contend for lie on cache lines of their own. */
 export const layout = {
-  /** Shares not yet claimed; -1 ends the workers. */
+  /** Shares not yet claimed, first * FRONT + the one behind the last; 0: none; -1 ends the workers. */
   LEFT: 0,
+  FRONT: 32768,
   /** Shares done. */
   DONE: 16,
   /** Workers that sleep on LEFT. */
@@ -67,9 +69,12 @@ export function work(
 ): number {
   let ran = 0
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
-    if (Atomics.compareExchange(words, l.LEFT, left, left - 1) !== left) continue
+    const first = Math.floor(left / l.FRONT)
+    const last = left % l.FRONT
+    const rest = last - first === 1 ? 0 : thread === 0 ? left + l.FRONT : left - 1
+    if (Atomics.compareExchange(words, l.LEFT, left, rest) !== left) continue
     ran++
-    const start = (job[l.SHARES] - left) * job[l.CHUNK]
+    const start = (thread === 0 ? first : last - 1) * job[l.CHUNK]
     const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
     const values = Array.from(job.subarray(l.FIRST, l.FIRST + job[l.ARGUMENTS]))
     const end = l.FIRST_MOVE + 4 * job[l.MOVES]
