@@ -1,7 +1,17 @@
-import { type Context, gradientsOf, type Initializer, normalInit, parameter, zerosInit } from '../src/context.ts'
+import {
+  type Context,
+  gradientsOf,
+  type Initializer,
+  normalInit,
+  parameter,
+  pathOf,
+  weight as weightOf,
+  zerosInit,
+} from '../src/context.ts'
 import { lastLength } from '../src/kernel/axis.ts'
 import { linear as linearKernel, linearPullback } from '../src/kernel/linear.ts'
 import type { Pulled } from '../src/operator.ts'
+import { trainable } from '../src/tensor/quantizedMatrix.ts'
 import type { Axes, Tensor } from '../src/tensor/tensor.ts'
 
 export interface LinearOptions<From extends string, To extends string> {
@@ -36,14 +46,15 @@ export const linear = <From extends string, To extends string>({
     x: Tensor<readonly [...L, From]>,
   ): Pulled<Tensor<readonly [...L, From]>, Tensor<readonly [...L, To]>> => {
     const inputs = lastLength(x)
-    const weight = parameter(c, weightName, transposed ? [width, inputs] : [inputs, width], init)
+    const weight = weightOf(c, weightName, transposed ? [width, inputs] : [inputs, width], init)
     const offset = bias ? parameter(c, biasName, [width], zerosInit) : null
     return {
       value: linearKernel<readonly [...L, To]>(x, weight, offset, transposed),
       state: {},
       saved: [x],
       pullback: dy => {
-        const { dx, dWeight, dBias } = linearPullback(dy, x, weight, bias, transposed)
+        const matrix = trainable(weight, pathOf(c, weightName))
+        const { dx, dWeight, dBias } = linearPullback(dy, x, matrix, bias, transposed)
         return [gradientsOf(c, [weightName, dWeight], [biasName, dBias]), dx]
       },
     }

@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { f32ToBf16, f32ToF16 } from '../src/format/half.ts'
 import { f32, floats, type HostTensor } from '../src/format/hostTensor.ts'
-import { onPath, readBytes } from './files.ts'
-import { readFolder, writeFolder } from './folder.ts'
-import { TOKENIZER } from './modelFiles.ts'
+import { withoutBlocks } from '../src/format/quantized/modelMatrices.ts'
+import { bytesOfWeights, readFolder, rewriteFolder } from './folder.ts'
 
 /** Element types that weights are stored in; computing is f32 in any case. */
 export const precisions = ['F32', 'F16', 'BF16'] as const
@@ -24,15 +21,13 @@ export const inPrecision = (tensor: HostTensor, precision: Precision): HostTenso
   }
 }
 
-/** A model folder with its weights in another precision; returns the bytes of the weights. The tokenizer's files go along as they are. */
+/** A model folder with its weights in another precision, quantized ones widened; returns the bytes of the weights. The tokenizer's files go along as they are. */
 export const convertPrecision = (folder: string, precision: Precision, out: string): number => {
-  const { config, generation, tensors } = readFolder(folder)
-  const converted = new Map([...tensors].map(([name, tensor]) => [name, inPrecision(tensor, precision)]))
-  const text = new TextDecoder('utf-8', { ignoreBOM: true })
-  const copied = [TOKENIZER, 'tokenizer_config.json'].filter(name => existsSync(join(folder, name)))
-  const files = new Map(
-    copied.map(name => [name, onPath(join(folder, name), () => text.decode(readBytes(join(folder, name))))]),
+  const model = readFolder(folder)
+  const { config } = model
+  const tensors = new Map(
+    [...withoutBlocks(config, model.tensors)].map(([name, tensor]) => [name, inPrecision(tensor, precision)]),
   )
-  writeFolder(out, { config, generation, tensors: converted, files })
-  return [...converted.values()].reduce((bytes, { data }) => bytes + data.byteLength, 0)
+  rewriteFolder(folder, { ...model, config: { ...config, quantization_config: null }, tensors }, out)
+  return bytesOfWeights(tensors)
 }

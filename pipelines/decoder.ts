@@ -1,4 +1,4 @@
-import { context, type Named } from '../src/context.ts'
+import { context, type Named, type Weights } from '../src/context.ts'
 import type { Machine } from '../src/machine.ts'
 import type { Operator } from '../src/operator.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
@@ -11,7 +11,7 @@ export interface DecoderState {
 }
 
 export interface DecoderOptions {
-  readonly parameters: Named
+  readonly parameters: Weights
   /** Positions the caches hold. */
   readonly capacity: number
   /** Asked for its tap at each step. */

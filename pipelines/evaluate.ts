@@ -1,7 +1,7 @@
 import { concatMap, from, map, type Observable, of, scan, tap } from 'rxjs'
 import type { Logits } from '../operators/hidden.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
-import { context, type Named } from '../src/context.ts'
+import { context, type Weights } from '../src/context.ts'
 import { NumericError } from '../src/errors.ts'
 import { compose, type Operator } from '../src/operator.ts'
 import { scope } from '../src/tensor/scope.ts'
@@ -22,7 +22,7 @@ export interface Evaluation {
 /** Mean loss of one batch, in nats a token; a promise on a GPU. The read settles before its tensor is freed. */
 const meanLoss = (
   model: Operator<Tokens, Logits>,
-  parameters: Named,
+  parameters: Weights,
   { inputs, targets }: Batch,
 ): number | Promise<number> => {
   const { loss } = scope(() => ({
@@ -38,7 +38,7 @@ const meanLoss = (
  */
 export const evaluate = (
   model: Operator<Tokens, Logits>,
-  parameters: Named,
+  parameters: Weights,
   ids: Int32Array,
   windows: Windows,
 ): Observable<Evaluation> =>

@@ -1,6 +1,7 @@
 /** Models as Hugging Face folders: config.json, model.safetensors (or shards with an index), generation_config.json, tokenizer.json. */
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { tokenizerFileNames } from '../operators/token/loadTokenizer.ts'
 import { orThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import { encodeModelConfig, type ModelConfig } from '../src/codec/model.ts'
@@ -47,6 +48,20 @@ export const readFolder = (folder: string): ModelFiles => readModel(folderSource
 /** Opens a model folder on an engine. */
 export const openModel = async (folder: string, engine: Engine): Promise<OpenedModel> =>
   openModelFiles(folderSource(folder), engine)
+
+/** Bytes of a checkpoint's numbers. */
+export const bytesOfWeights = (tensors: HostTensors): number =>
+  [...tensors.values()].reduce((bytes, { data }) => bytes + data.byteLength, 0)
+
+/** Writes a changed model of `folder` to `out`, with the files of its tokenizer. */
+export const rewriteFolder = (folder: string, model: ModelFiles, out: string): void => {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true })
+  const there = tokenizerFileNames.flat().filter(name => existsSync(join(folder, name)))
+  const files = new Map(
+    there.map(name => [name, onPath(join(folder, name), () => text.decode(readBytes(join(folder, name))))]),
+  )
+  writeFolder(out, { ...model, files })
+}
 
 /** Tensors of one safetensors file. */
 export const readTensors = (path: string): HostTensors => hostTensors(orThrow(readSafetensors(readBytes(path), path)))

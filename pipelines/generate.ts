@@ -6,7 +6,7 @@ import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { positiveInteger } from '../src/codec/fields.ts'
 import { GenerationOptions } from '../src/codec/generation.ts'
-import type { Named } from '../src/context.ts'
+import type { Weights } from '../src/context.ts'
 import type { HostData } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
 import type { Machine } from '../src/machine.ts'
@@ -41,7 +41,7 @@ export interface GenerateOptions extends Partial<GenerationOptions>, Pace {
 
 export interface GenerationModel {
   readonly model: LanguageModel
-  readonly parameters: Named
+  readonly parameters: Weights
   readonly tokenizer: Tokenizer
   /** Ids that end a text. */
   readonly endIds?: readonly number[]
@@ -143,7 +143,7 @@ const noText = (state: DetokenizerState): readonly [string, DetokenizerState] =>
 /** The cached decoder over passes: the head runs only where its logits are wanted. */
 const passes = (
   model: LanguageModel,
-  parameters: Named,
+  parameters: Weights,
   capacity: number,
   taps: Pick<Taps, 'tap'> | undefined,
 ): Machine<DecoderState, Pass, Logits | null> => {

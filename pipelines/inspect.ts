@@ -1,10 +1,14 @@
 /** What a model costs, found by running it on the `shape` engine, which counts and computes nothing. */
 import type { ModelConfig } from '../src/codec/model.ts'
-import type { Named } from '../src/context.ts'
+import type { Named, Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { shapeEngine } from '../src/engine/shape/engine.ts'
+import type { HostTensors } from '../src/format/hostTensor.ts'
+import type { WeightType } from '../src/format/quantized/hostMatrix.ts'
+import { storedMatrices } from '../src/format/quantized/modelMatrices.ts'
 import { type ParameterSpec, parametersOf } from '../src/initialize.ts'
 import { key } from '../src/random.ts'
+import { emptyMatrix } from '../src/tensor/quantizedMatrix.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { empty, sizeOf } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
@@ -17,6 +21,8 @@ export interface InspectedTensor {
   readonly name: string
   readonly shape: readonly number[]
   readonly elements: number
+  /** Bits a number in the file and where the engine has kernels for them: f32 for all but matrices in f16 or q8_0. */
+  readonly type: 'f32' | WeightType
 }
 
 export interface Inspection {
@@ -34,20 +40,21 @@ export interface Inspection {
     /** Loss and gradient of one sequence of full context, a token of it. */
     readonly train: number
   }
-  /** Bytes of the tensors that kernels read and write for a token, in f32. */
+  /** Bytes of the tensors that kernels read and write for a token: f32 but for matrices in fewer bits. */
   readonly bytes: {
     /** One cached decoding step at the last position. */
     readonly decodeLast: number
+    /** As `memory.train`, of f32 parameters. */
     readonly train: number
   }
-  /** Bytes, in f32. */
+  /** Bytes. */
   readonly memory: {
     readonly parameters: number
     /** Keys and values of one sequence of full context. */
     readonly cache: number
     /** Most at once while decoding, parameters and caches included. */
     readonly decode: number
-    /** Most at once for loss and gradient of one sequence of full context, parameters included. */
+    /** Most at once for loss and gradient of one sequence of full context, parameters in f32 included. */
     readonly train: number
   }
 }
@@ -56,8 +63,19 @@ const BYTES = 4
 
 const row = (length: number): Tokens => ({ ids: new Int32Array(length), shape: [1, length] })
 
-const declared = (specs: ReadonlyMap<string, ParameterSpec>, engine: Engine): Named =>
+const declared = (specs: Specs, engine: Engine): Named =>
   Object.fromEntries(Array.from(specs, ([name, { shape }]) => [name, empty(engine, shape)]))
+
+/** With matrices in the types that they are stored in. */
+const declaredAs = (stored: StoredMatrices, specs: Specs, engine: Engine): Weights => ({
+  ...declared(new Map(Array.from(specs).filter(([name]) => !stored.has(name))), engine),
+  ...Object.fromEntries(
+    Array.from(stored, ([name, { type, shape, innerAxis }]) => [name, emptyMatrix(engine, type, shape, innerAxis)]),
+  ),
+})
+
+type Specs = ReadonlyMap<string, ParameterSpec>
+type StoredMatrices = ReturnType<typeof storedMatrices>
 
 interface Cost {
   readonly flops: number
@@ -80,11 +98,12 @@ const cost = (engine: Engine, work: () => void): Cost => {
 }
 
 /** Decoding at the first and at the last position. */
-const decoding = (config: ModelConfig, specs: ReadonlyMap<string, ParameterSpec>) => {
+const decoding = (config: ModelConfig, specs: Specs, stored: StoredMatrices) => {
   const model = modelOf(config)
   const { positions } = model
   const engine = shapeEngine()
-  const machine = decoder(nextLogits(model), { parameters: declared(specs, engine), capacity: positions })
+  const machine = decoder(nextLogits(model), { parameters: declaredAs(stored, specs, engine), capacity: positions })
+  const held = engine.counter.liveBytes
   const step = (length: number) => {
     const state = length === 0 ? machine.init() : scope(() => machine.step(machine.init(), row(length))[1])
     return { state, ...cost(engine, () => scope(() => machine.step(state, row(1))[1])) }
@@ -92,10 +111,10 @@ const decoding = (config: ModelConfig, specs: ReadonlyMap<string, ParameterSpec>
   const first = step(0)
   const last = step(positions - 1)
   const cache = Object.values(last.state.caches).reduce((bytes, { shape }) => bytes + sizeOf(shape) * BYTES, 0)
-  return { first, last, cache }
+  return { first, last, cache, held }
 }
 
-const training = (config: ModelConfig, specs: ReadonlyMap<string, ParameterSpec>) => {
+const training = (config: ModelConfig, specs: Specs) => {
   const model = modelOf(config)
   const engine = shapeEngine()
   const parameters = declared(specs, engine)
@@ -103,22 +122,26 @@ const training = (config: ModelConfig, specs: ReadonlyMap<string, ParameterSpec>
   return cost(engine, () => gradientOf(everyLogits(model), parameters, batch, key(0)))
 }
 
-/** Parameters, shapes, FLOPs and memory of a configuration's model. */
-export const inspect = (config: ModelConfig): Inspection => {
+/** Parameters, shapes, FLOPs and memory of a configuration's model, its weights in f32 unless stored `tensors` say otherwise. */
+export const inspect = (config: ModelConfig, tensors: HostTensors = new Map()): Inspection => {
   const model = modelOf(config)
   const { positions: context, vocabulary } = model
   const specs = parametersOf(everyLogits(model), row(1))
-  const tensors = Array.from(specs, ([name, { shape }]) => ({ name, shape, elements: sizeOf(shape) }))
-  const parameters = tensors.reduce((sum, { elements }) => sum + elements, 0)
-  const { first, last, cache } = decoding(config, specs)
+  const stored = storedMatrices(config, tensors)
+  const inspected = Array.from(specs, ([name, { shape }]) => {
+    const type: InspectedTensor['type'] = stored.get(name)?.type ?? 'f32'
+    return { name, shape, elements: sizeOf(shape), type }
+  })
+  const parameters = inspected.reduce((sum, { elements }) => sum + elements, 0)
+  const { first, last, cache, held } = decoding(config, specs, stored)
   const train = training(config, specs)
   return {
     parameters,
-    tensors,
+    tensors: inspected,
     vocabulary,
     context,
     flops: { decodeFirst: first.flops, decodeLast: last.flops, train: train.flops / context },
     bytes: { decodeLast: last.movedBytes, train: train.movedBytes / context },
-    memory: { parameters: parameters * BYTES, cache, decode: last.peakBytes, train: train.peakBytes },
+    memory: { parameters: held, cache, decode: last.peakBytes, train: train.peakBytes },
   }
 }

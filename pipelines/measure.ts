@@ -2,7 +2,7 @@
  * Where a decoding step stands under this machine's roofline (Williams et al. 2009): predicted time = max(FLOPs / FLOP/s, bytes / byte/s). Both ceilings are the
  * engine's own kernels': a matmul of 512, and a row times a matrix as large as the model, so that the same caches serve both.
  */
-import type { Named } from '../src/context.ts'
+import type { Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { linear } from '../src/kernel/linear.ts'
 import { scope } from '../src/tensor/scope.ts'
@@ -58,7 +58,7 @@ const productsPerSecond = async (engine: Engine, rows: number, inner: number, co
 }
 
 /** Decodes some tokens of no meaning, and compares their time with what the machine's ceilings allow. About a second. */
-export const measure = async (model: LanguageModel, parameters: Named, engine: Engine): Promise<Measurement> => {
+export const measure = async (model: LanguageModel, parameters: Weights, engine: Engine): Promise<Measurement> => {
   const size = Object.values(parameters).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   const rows = Math.ceil(Math.min(Math.max(size, SMALLEST), LARGEST) / WIDTH)
   const flopsPerSecond = 2 * SIDE ** 3 * (await productsPerSecond(engine, SIDE, SIDE, SIDE))

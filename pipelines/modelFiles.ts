@@ -17,7 +17,7 @@ import { hostTensors, readSafetensors } from '../src/format/safetensors.ts'
 import { joinShards, readShardIndex } from '../src/format/shards.ts'
 import type { GenerationModel } from './generate.ts'
 import { modelOf } from './model.ts'
-import { upload } from './parameters.ts'
+import { uploadWeights } from './parameters.ts'
 
 export const CONFIG = 'config.json'
 export const GENERATION_CONFIG = 'generation_config.json'
@@ -124,7 +124,7 @@ export const openModelFiles = (source: FileSource, engine: Engine): OpenedModel 
   return {
     config,
     model: modelOf(config),
-    parameters: upload(tensors, engine),
+    parameters: uploadWeights(config, tensors, engine),
     tokenizer,
     generation,
     endIds: generation.eos_token_id.length > 0 ? generation.eos_token_id : listOf(config.eos_token_id),

@@ -1,12 +1,37 @@
-import type { Named } from '../src/context.ts'
+import type { ModelConfig } from '../src/codec/model.ts'
+import type { Named, Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import { NumericError } from '../src/errors.ts'
+import { InputError, NumericError } from '../src/errors.ts'
 import { f32, floats, type HostTensor, type HostTensors } from '../src/format/hostTensor.ts'
-import { read, tensor } from '../src/tensor/tensor.ts'
+import { matricesOf, matrixIn, scalesName } from '../src/format/quantized/modelMatrices.ts'
+import { quantizedMatrix } from '../src/tensor/quantizedMatrix.ts'
+import { read, type Tensor, tensor } from '../src/tensor/tensor.ts'
 
-/** Host tensors on an engine, under the same names. */
+const uploadOne = (name: string, host: HostTensor, engine: Engine): Tensor => {
+  if (host.dtype === 'I8')
+    throw new InputError(
+      `${name}: expected weights that can be trained, found I8; \`fluxion convert precision <folder> --to F32\` widens them`,
+    )
+  return tensor(engine, host.shape, floats(host))
+}
+
+/** Host tensors on an engine as its own numbers, under the same names: for training. Quantized ones are an InputError. */
 export const upload = (tensors: HostTensors, engine: Engine): Named =>
-  Object.fromEntries([...tensors].map(([name, host]) => [name, tensor(engine, host.shape, floats(host))]))
+  Object.fromEntries([...tensors].map(([name, host]) => [name, uploadOne(name, host, engine)]))
+
+/** A checkpoint on an engine in the types that it is stored in: F16 and q8_0 matrices keep their bits where the engine has kernels for them. */
+export const uploadWeights = (config: ModelConfig, tensors: HostTensors, engine: Engine): Weights => {
+  const matrices = matricesOf(config)
+  const scales = new Set(Array.from(matrices.keys(), scalesName))
+  return Object.fromEntries(
+    [...tensors].flatMap(([name, host]) => {
+      if (scales.has(name)) return []
+      const at = matrices.get(name)
+      const matrix = at === undefined ? null : matrixIn(tensors, name, at)
+      return [[name, matrix === null ? uploadOne(name, host, engine) : quantizedMatrix(engine, matrix)]]
+    }),
+  )
+}
 
 /** Tensors as f32 on the host: exact from f32 engines, rounded from `reference`. Anything but finite numbers is a `NumericError`. */
 export const download = async (tensors: Named): Promise<HostTensors> => {

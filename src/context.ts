@@ -2,10 +2,14 @@ import type { Engine } from './engine/engine.ts'
 import { InputError, ShapeError } from './errors.ts'
 import { sameShape } from './kernel/axis.ts'
 import { fold, type Key, key } from './random.ts'
+import { isTensor, trainable, type Weight } from './tensor/quantizedMatrix.ts'
 import type { Shape, Tensor } from './tensor/tensor.ts'
 
 /** Tensors by path: parameters, gradients, states. */
 export type Named = Readonly<Record<string, Tensor>>
+
+/** Parameters by path; matrices may be in fewer bits, for decoding and evaluation. */
+export type Weights = Readonly<Record<string, Weight>>
 
 /** How a parameter starts. `normal` has mean 0. */
 export type Initializer =
@@ -24,7 +28,7 @@ export type Declare = (path: string, shape: Shape, init: Initializer) => Tensor
 
 /** Everything an operator reads besides its input, all by path (the collections of Flax). */
 export interface Context {
-  readonly parameters: Named
+  readonly parameters: Weights
   /** Caches, running statistics. */
   readonly state: Named
   /** Prefix of every name, with its trailing dot: `h.0.attn.`. */
@@ -43,7 +47,7 @@ export interface Context {
   readonly differentiable: boolean
 }
 
-export const context = (parameters: Named, more: Partial<Context> = {}): Context => ({
+export const context = (parameters: Weights, more: Partial<Context> = {}): Context => ({
   parameters,
   state: {},
   path: '',
@@ -80,8 +84,8 @@ const joined = (prefix: string, name: string): string => {
 /** `name` under the context's path: what parameters, gradients and states go by. */
 export const pathOf = (c: Context, name: string): string => joined(c.path, name)
 
-/** The parameter `name` under the context's path, its shape checked; declared where the context declares. */
-export const parameter = (c: Context, name: string, shape: Shape, init: Initializer): Tensor => {
+/** As `parameter`, in whatever bits: what products and lookups take. */
+export const weight = (c: Context, name: string, shape: Shape, init: Initializer): Weight => {
   const path = pathOf(c, name)
   const found = c.parameters[path] ?? c.declare?.(path, shape, init)
   if (found === undefined) throw new InputError(`parameter ${path}: expected shape [${shape}], found none`)
@@ -89,6 +93,10 @@ export const parameter = (c: Context, name: string, shape: Shape, init: Initiali
     throw new ShapeError(`parameter ${path}: expected shape [${shape}], found [${found.shape}]`)
   return found
 }
+
+/** The parameter `name` under the context's path, its shape checked; declared where the context declares. */
+export const parameter = (c: Context, name: string, shape: Shape, init: Initializer): Tensor =>
+  trainable(weight(c, name, shape, init), pathOf(c, name))
 
 /** Gradients by the paths of their parameters; a parameter that is not there has none. */
 export const gradientsOf = (c: Context, ...gradients: readonly (readonly [name: string, Tensor | null])[]): Named => {
@@ -104,10 +112,10 @@ export const keyAt = (c: Context, name: string): Key => fold(c.key, pathOf(c, na
 export const within = (c: Context, prefix: string): Context => ({ ...c, path: joined(c.path, prefix) })
 
 /** The engine of a model's parameters; token ids have none. */
-export const engineOf = (parameters: Named): Engine => {
+export const engineOf = (parameters: Weights): Engine => {
   for (const name in parameters) {
     const found = parameters[name]
-    if (found !== undefined) return found.engine
+    if (found !== undefined) return isTensor(found) ? found.engine : found.cells.engine
   }
   throw new InputError('a model without parameters has no engine')
 }

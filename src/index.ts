@@ -15,6 +15,8 @@ export {
   onesInit,
   parameter,
   type Tap,
+  type Weights,
+  weight,
   zerosInit,
 } from './context.ts'
 export { type Apply, define, type Wire } from './define.ts'
@@ -27,6 +29,8 @@ export { type WasmEngine, type WasmOptions, wasmEngine } from './engine/wasm/eng
 export { ThreadError } from './engine/wasm/threads.ts'
 export { EngineError, InputError, NumericError, ShapeError, UsedAfterFreeError } from './errors.ts'
 export { floats, type HostTensor, type HostTensors, hostTensor } from './format/hostTensor.ts'
+export { type HostMatrix, type WeightType, widened } from './format/quantized/hostMatrix.ts'
+export { halveMatrix, quantizeMatrix } from './format/quantized/quantizeMatrix.ts'
 export { readSafetensors, writeSafetensors } from './format/safetensors.ts'
 export { initialize, initialValues, type ParameterSpec, parametersOf } from './initialize.ts'
 export { chain, type Machine, pure } from './machine.ts'
@@ -50,6 +54,7 @@ export {
 export * as random from './random.ts'
 export { fold, type Key, key } from './random.ts'
 export { flatten, unflatten } from './state.ts'
+export { type QuantizedMatrix, quantizedMatrix, type Weight } from './tensor/quantizedMatrix.ts'
 export { Region } from './tensor/region.ts'
 export { scope, tensorsOf } from './tensor/scope.ts'
 export { type Axes, empty, read, readNow, type Shape, sizeOf, type Tensor, tensor } from './tensor/tensor.ts'

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import { packs } from '../../src/tensor/quantizedMatrix.ts'
 import { readFolder } from '../folder.ts'
-import { type Inspection, inspect } from '../inspect.ts'
+import { type InspectedTensor, type Inspection, inspect } from '../inspect.ts'
 import { type Measurement, measure } from '../measure.ts'
 import { modelOf } from '../model.ts'
-import { upload } from '../parameters.ts'
+import { uploadWeights } from '../parameters.ts'
 import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
 import { modelPath } from './modelPath.ts'
@@ -25,12 +26,14 @@ const table = (rows: readonly (readonly [string, string])[]): string => {
 const textOf = (
   kind: string,
   engine: string,
+  packed: boolean,
   { parameters, tensors, vocabulary, context, flops, bytes: moved, memory }: Inspection,
   measured: Measurement | null,
 ) =>
   `${table(tensors.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]))}\n${table([
     ['model', kind],
     ['parameters', grouped(parameters)],
+    ...fewerBits(tensors, packed),
     ['vocabulary', `${grouped(vocabulary)} tokens`],
     ['context', `${grouped(context)} positions`],
     [
@@ -48,6 +51,13 @@ const textOf = (
     ...(measured === null ? [] : measuredRows(measured)),
   ])}`
 
+/** How matrices in fewer bits live on the engine; the figures are those of engines that keep their bits. */
+const fewerBits = (tensors: readonly InspectedTensor[], packed: boolean): readonly (readonly [string, string])[] => {
+  const types = new Set(tensors.flatMap(({ type }) => (type === 'f32' ? [] : [type])))
+  if (types.size === 0) return []
+  return [['matrices', `${[...types].join(', ')}${packed ? '' : ', widened on this engine'}`]]
+}
+
 const measuredRows = (measured: Measurement): readonly (readonly [string, string])[] => [
   ['matmul, measured', `${(measured.flopsPerSecond / 1e9).toFixed(1)} GFLOP/s`],
   ['matrix times row, measured', `${(measured.bytesPerSecond / 1e9).toFixed(1)} GB/s`],
@@ -59,9 +69,10 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
   const { config, tensors } = readFolder(modelPath(folder))
   const { engine, why } = await engineOf(flags)
-  const inspection = inspect(config)
+  const inspection = inspect(config, tensors)
   say.note(why)
-  const measured = flags.measure === true ? await measure(modelOf(config), upload(tensors, engine), engine) : null
+  const measured =
+    flags.measure === true ? await measure(modelOf(config), uploadWeights(config, tensors, engine), engine) : null
   const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
   const { name, backend } = engine
   say.result(
@@ -72,7 +83,13 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
       engine: { name, backend },
       ...(measured === null ? {} : { measured }),
     },
-    textOf(`${config.model_type}, stored as ${types.join(', ')}`, `${name} (${backend})`, inspection, measured),
+    textOf(
+      `${config.model_type}, stored as ${types.join(', ')}`,
+      `${name} (${backend})`,
+      packs(engine),
+      inspection,
+      measured,
+    ),
   )
 }
 

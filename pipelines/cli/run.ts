@@ -12,6 +12,7 @@ import { addGenerate } from './generate.ts'
 import { addInspect } from './inspect.ts'
 import { Interrupted, type Io } from './io.ts'
 import { packageFolder } from './modelPath.ts'
+import { addQuantize } from './quantize.ts'
 import { addTokenize } from './tokenize.ts'
 import { addTrain } from './train.ts'
 import { addTrainDiffusion } from './trainDiffusion.ts'
@@ -50,6 +51,7 @@ const programOf = (io: Io): Command => {
     addEvaluate,
     addTokenize,
     addConvert,
+    addQuantize,
     addInspect,
     addTrainDiffusion,
     addDiffuse,

@@ -18,6 +18,7 @@ import {
   withDefault,
   withRules,
 } from './fields.ts'
+import { QuantizationConfig } from './quantization.ts'
 
 const fields = {
   model_type: withDefault(only('gpt2'), 'gpt2'),
@@ -45,6 +46,7 @@ const fields = {
   scale_attn_weights: withDefault(only(true), true),
   scale_attn_by_inverse_layer_idx: withDefault(only(false), false),
   add_cross_attention: withDefault(only(false), false),
+  quantization_config: QuantizationConfig,
 }
 
 export const Gpt2Config = withRules(t.exact(t.type(fields), 'a GPT-2 configuration'), [

@@ -19,6 +19,7 @@ import {
   withDefault,
   withRules,
 } from './fields.ts'
+import { QuantizationConfig } from './quantization.ts'
 
 const UNSCALED = 'null or { "rope_type": "default" } (scaled rotary positions are not supported)'
 
@@ -61,6 +62,7 @@ const fields = {
   initializer_range: withDefault(positiveNumber, 0.02),
   bos_token_id: withDefault(nullable(naturalNumber), 1),
   eos_token_id: withDefault(oneOrMore(naturalNumber), [2]),
+  quantization_config: QuantizationConfig,
 }
 
 const Written = t.exact(t.type(fields), 'a Llama configuration')

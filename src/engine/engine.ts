@@ -1,3 +1,4 @@
+import type { WeightType } from '../format/quantized/hostMatrix.ts'
 import type { Key } from '../random.ts'
 import type { Storage } from '../tensor/storage.ts'
 import type { Counter } from './counter.ts'
@@ -45,6 +46,8 @@ export type UnaryOp =
   | 'sin'
   | 'cos'
   | 'step'
+  /** To the nearest whole number, halves to even. */
+  | 'round'
 export type BinaryOp = 'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'greaterEqual'
 export type ReduceOp = 'sum' | 'max'
 
@@ -111,6 +114,13 @@ export type Activation = 'relu' | 'gelu' | 'geluTanh' | 'silu' | 'tanh' | 'sigmo
 
 export interface Rows {
   readonly rows: number
+  readonly columns: number
+}
+
+/** A packed matrix of weights (src/format/quantized/pack.ts). */
+export interface PackedSizes {
+  readonly type: WeightType
+  readonly inner: number
   readonly columns: number
 }
 
@@ -198,6 +208,16 @@ export interface AdamWTensors {
 export interface Fused {
   /** x (rows, inner) times weight (inner, columns) or, transposed, (columns, inner), plus bias (columns). */
   linear(out: Storage, x: Storage, weight: Storage, bias: Storage | null, sizes: MatmulSizes): void
+  /** x (rows, inner) times packed weights, plus bias (columns); q8_0 rounds x to blocks first. An engine that has it has `quantizedGather`. */
+  quantizedMatmul(
+    out: Storage,
+    x: Storage,
+    weight: Storage,
+    bias: Storage | null,
+    sizes: PackedSizes & { readonly rows: number },
+  ): void
+  /** out[i, :] = the weights of column ids[i] of a packed matrix, widened. */
+  quantizedGather(out: Storage, table: Storage, ids: Int32Array, sizes: PackedSizes): void
   softmax(out: Storage, x: Storage, size: Rows): void
   softmaxPullback(dx: Storage, dy: Storage, y: Storage, size: Rows): void
   activation(kind: Activation, out: Storage, x: Storage, size: number): void

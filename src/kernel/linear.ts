@@ -1,23 +1,30 @@
 import type { MatmulSizes } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
+import { isTensor, type Weight } from '../tensor/quantizedMatrix.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape, replaceAt, rowsOf } from './axis.ts'
 import { add } from './binary.ts'
 import { launch } from './launch.ts'
 import { matmulTransposed } from './matmul.ts'
+import { quantizedMatmul } from './quantizedMatmul.ts'
 import { reduceTo } from './reduce.ts'
 
 /**
- * y = x W + b over the last axis of x. W is (inner, columns) as in GPT-2's Conv1D, or with `transposed` (columns, inner) as in PyTorch's Linear.
+ * y = x W + b over the last axis of x, W in whatever bits (`quantizedMatmul`). W is (inner, columns) as in GPT-2's Conv1D, or with `transposed` (columns, inner) as in PyTorch's Linear.
  * Pullback: dx = dy Wᵀ, dW = Σ xᵀ dy, db = Σ dy.
  */
 export const linear = <const B extends Axes>(
   x: Tensor,
-  weight: Tensor,
+  weight: Weight,
   bias: Tensor | null,
   transposed: boolean,
 ): Tensor<B> => {
+  if (!isTensor(weight)) {
+    if (weight.innerFirst === transposed)
+      throw new ShapeError(`linear: weight [${weight.shape}] is in blocks along the wrong axis`)
+    return quantizedMatmul(x, weight, bias)
+  }
   const [first = 0, second = 0] = weight.shape
   const [inner, columns] = transposed ? [second, first] : [first, second]
   const { rows, columns: found } = rowsOf(x)

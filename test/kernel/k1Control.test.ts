@@ -28,6 +28,8 @@ const caseOf: Readonly<Record<keyof Primitives, string>> = {
 /** A case that launches each fused kernel. */
 const fusedCaseOf: Readonly<Record<keyof Fused, string>> = {
   linear: 'linear',
+  quantizedMatmul: 'quantizedMatmul q8_0',
+  quantizedGather: 'quantizedGather f16',
   softmax: 'softmax',
   softmaxPullback: 'softmaxPullback',
   activation: 'activation gelu',

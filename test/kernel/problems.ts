@@ -1,6 +1,8 @@
 /** Random problems for every public kernel of src/kernel, values and pullbacks: the input of laws K1 and K2. */
 import fc from 'fast-check'
 import type { Activation, BinaryOp, Fused, UnaryOp } from '../../src/engine/engine.ts'
+import type { WeightType } from '../../src/format/quantized/hostMatrix.ts'
+import { halveMatrix, quantizeMatrix } from '../../src/format/quantized/quantizeMatrix.ts'
 import { activation, activationPullback } from '../../src/kernel/activation.ts'
 import { adamW } from '../../src/kernel/adamW.ts'
 import { append } from '../../src/kernel/append.ts'
@@ -25,6 +27,7 @@ import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
 import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
+import { quantizedMatmul, roundToBlocks } from '../../src/kernel/quantizedMatmul.ts'
 import { broadcastTo, max, reduceTo, sum, total } from '../../src/kernel/reduce.ts'
 import { rmsNorm, rmsNormPullback } from '../../src/kernel/rmsNorm.ts'
 import { rotary } from '../../src/kernel/rotary.ts'
@@ -33,6 +36,7 @@ import { softmax, softmaxPullback } from '../../src/kernel/softmax.ts'
 import { exp, unary } from '../../src/kernel/unary.ts'
 import { elementsSeen, patches, windowOf } from '../../src/kernel/window.ts'
 import { key } from '../../src/random.ts'
+import { type QuantizedMatrix, quantizedMatrix } from '../../src/tensor/quantizedMatrix.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { type Draw, draw, type HostArray, length, numbers, positiveLength, shape } from '../arbitraries/tensor.ts'
@@ -92,6 +96,7 @@ const unaryOps: readonly UnaryOp[] = [
   'sin',
   'cos',
   'step',
+  'round',
 ]
 const positive: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['log', 'sqrt', 'reciprocalSqrt', 'reciprocal'])
 const binaryOps: readonly BinaryOp[] = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual']
@@ -283,6 +288,59 @@ const moves: readonly KernelCase[] = [
   ),
 ]
 
+/** The matrix that a draw makes of its `index`-th numbers, along a random axis, on the engine of a tensor. */
+const matrixOf =
+  (type: WeightType, from: Draw, index: number, inner: number, columns: number, innerFirst: boolean) =>
+  ({ engine }: Tensor): QuantizedMatrix => {
+    const shape: readonly [number, number] = innerFirst ? [inner, columns] : [columns, inner]
+    const values = Float32Array.from(numbers(from, index, shape).values)
+    const make = type === 'f16' ? halveMatrix : quantizeMatrix
+    return quantizedMatrix(engine, make(values, shape, innerFirst ? 0 : 1, 'weights'))
+  }
+
+const quantized: readonly KernelCase[] = (['q8_0', 'f16'] as const).flatMap(type => [
+  kernelCase(
+    `quantizedMatmul ${type}`,
+    fc.record({
+      lead: fc.array(length(5), { maxLength: 2 }),
+      inner: positiveLength(100),
+      columns: positiveLength(70),
+      bias: fc.boolean(),
+      innerFirst: fc.boolean(),
+    }),
+    ({ lead, inner, columns, bias, innerFirst }, from) => {
+      const matrix = matrixOf(type, from, 2, inner, columns, innerFirst)
+      return {
+        inputs: arrays(from, [...lead, inner], [columns]),
+        run: withTensors(at => [quantizedMatmul(at(0), matrix(at(0)), bias ? at(1) : null)]),
+        fused: ['quantizedMatmul'],
+        // γ (|x̃| |W| + |b|): the bias may be what the sum starts from.
+        bounded: withTensors(at => {
+          const x = type === 'f16' ? at(0) : roundToBlocks(at(0))
+          const rows = lead.reduce((n, l) => n * l, 1)
+          const wide = concat([x.share([rows, inner]), full(x.engine, [rows, 1], 1)], 1)
+          const { cells } = matrix(x)
+          const row = bias ? at(1) : scale(at(1), 0)
+          const tall = concat([innerFirst ? cells : permute(cells, [1, 0]), row.share([1, columns])], 0)
+          return [matmulTransposed(wide, tall, {}).share([...lead, columns])]
+        }),
+      }
+    },
+  ),
+  kernelCase(
+    `quantizedGather ${type}`,
+    fc.record({ rows: positiveLength(40), width: positiveLength(70), ids: fc.array(fc.nat(1000), { maxLength: 12 }) }),
+    ({ rows, width, ids }, from) => {
+      const table = matrixOf(type, from, 0, width, rows, false)
+      return {
+        inputs: arrays(from, [1]),
+        run: withTensors(at => [gather(table(at(0)), tokens(ids.map(id => id % rows)))]),
+        fused: ['quantizedGather'],
+      }
+    },
+  ),
+])
+
 const products: readonly KernelCase[] = [
   kernelCase(
     'matmul',
@@ -332,6 +390,7 @@ const products: readonly KernelCase[] = [
       }),
     }),
   ),
+  ...quantized,
   kernelCase(
     'linearPullback',
     fc.record({

@@ -47,6 +47,7 @@ const evaluation: Readonly<Record<UnaryOp, (y: number, x: number) => number>> = 
   abs: () => 0,
   relu: () => 0,
   step: () => 0,
+  round: () => 0,
   square: y => UNIT * y,
   sqrt: y => UNIT * y,
   reciprocal: y => UNIT * Math.abs(y),

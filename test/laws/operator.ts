@@ -6,6 +6,7 @@
 import type { Context, Named } from '../../src/context.ts'
 import type { Cotangent, Operator, Pulled } from '../../src/operator.ts'
 import { fold, type Key, key, normal } from '../../src/random.ts'
+import { trainable } from '../../src/tensor/quantizedMatrix.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { readNow, Tensor, tensor } from '../../src/tensor/tensor.ts'
 
@@ -148,6 +149,9 @@ export const finiteDifference = <A, B>(
       cotangents: leaves(cotangent).map(numbers),
     }
   })
+  const parameters = Object.fromEntries(
+    Object.entries(c.parameters).map(([path, weight]) => [path, trainable(weight, path)]),
+  )
   const valueAt = (parameters: Named, x: A): Float64Array => flat(op(forked({ ...c, parameters }), x).value)
   const compare = (at: string, v: Float64Array, pulled: Float64Array, value: (h: number) => Float64Array) => {
     const ahead = value(STEP)
@@ -170,16 +174,16 @@ export const finiteDifference = <A, B>(
     return compare(at, v, exact.cotangents[i] ?? new Float64Array(0), h =>
       scope(() =>
         valueAt(
-          c.parameters,
+          parameters,
           mapTensors(input, leaf => (leaf === x ? moved(leaf, v, h) : leaf)),
         ),
       ),
     )
   })
-  const ofParameters = Object.entries(c.parameters).map(([path, x]) => {
+  const ofParameters = Object.entries(parameters).map(([path, x]) => {
     const v = Float64Array.from(normal(fold(k, path), x.size))
     return compare(`parameter ${path}`, v, exact.gradients.get(path) ?? new Float64Array(x.size), h =>
-      scope(() => valueAt({ ...c.parameters, [path]: moved(x, v, h) }, input)),
+      scope(() => valueAt({ ...parameters, [path]: moved(x, v, h) }, input)),
     )
   })
   return [...ofInputs, ...ofParameters].reduce(worse, none)

@@ -17,7 +17,7 @@ import { gradientOf } from '../../pipelines/trainer.ts'
 import { decodeOrThrow, orThrow } from '../../src/codec/decode.ts'
 import { Gpt2Config } from '../../src/codec/gpt2.ts'
 import { decodeModelConfig } from '../../src/codec/model.ts'
-import { context, type Named } from '../../src/context.ts'
+import { context, type Weights } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { gpuEngine } from '../../src/engine/gpu/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
@@ -29,7 +29,8 @@ import { pairsToHalves } from '../../src/format/rotaryLayout.ts'
 import { hostTensors, readSafetensors } from '../../src/format/safetensors.ts'
 import { initialValues, parametersOf } from '../../src/initialize.ts'
 import { fold, key, normal } from '../../src/random.ts'
-import { scope } from '../../src/tensor/scope.ts'
+import { trainable } from '../../src/tensor/quantizedMatrix.ts'
+import { scope, tensorsOf } from '../../src/tensor/scope.ts'
 import { readNow, tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { withShared } from '../shared.ts'
@@ -37,14 +38,14 @@ import { models, VOCABULARY } from './models.ts'
 import { all, generationOptions, idsOf, inFolder, live, textOf } from './support.ts'
 
 /** Logits of every position of one sequence. */
-const logitsOf = (model: LanguageModel, parameters: Named, ids: ArrayLike<number>): number[] =>
+const logitsOf = (model: LanguageModel, parameters: Weights, ids: ArrayLike<number>): number[] =>
   scope(() => Array.from(readNow(everyLogits(model)(context(parameters), tokens(ids)).value)))
 
 const greedily = (opened: OpenedModel, prompt: string, tokens: number): Promise<Generated[]> =>
   all(generate(opened, prompt, { tokens, greedy: true }))
 
-const release = (parameters: Named): void => {
-  for (const x of Object.values(parameters)) x.release()
+const release = (parameters: Weights): void => {
+  for (const x of tensorsOf(parameters)) x.release()
 }
 
 test('L12 stories260K: converted, opened and continued greedily, it tells what llama2.c tells', async t => {
@@ -77,7 +78,7 @@ test('L12 stories260K: converted, opened and continued greedily, it tells what l
     const query = opened.parameters[name]
     if (query === undefined || opened.config.model_type !== 'llama') return t.fail(`no ${name}`)
     const { num_attention_heads: heads, head_dim: width, hidden_size: columns } = opened.config
-    const turned = pairsToHalves(Float32Array.from(readNow(query)), heads, width, columns)
+    const turned = pairsToHalves(Float32Array.from(readNow(trainable(query, name))), heads, width, columns)
     const wrong = { ...opened, parameters: { ...opened.parameters, [name]: tensor(engine, query.shape, turned) } }
     const text = textOf(await greedily(wrong, '', 64))
     t.notOk(

@@ -22,6 +22,7 @@ import {
   sequence,
 } from '../../src/operator.ts'
 import { key } from '../../src/random.ts'
+import { trainable } from '../../src/tensor/quantizedMatrix.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { readNow, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { type Endo, operatorOf, pointOf, term } from '../arbitraries/operator.ts'
@@ -263,7 +264,7 @@ test('D8 gradients form a commutative monoid; a weight used twice gets the sum',
 const parameterOf = (c: Context, path: string): Tensor => {
   const found = c.parameters[path]
   if (found === undefined) throw new RangeError(`no parameter ${path}`)
-  return found
+  return trainable(found, path)
 }
 
 test('D9 gradients are a homomorphism from examples: grad(X ++ Y) = grad(X) + grad(Y)', t => {

@@ -41,6 +41,8 @@ const unaryOps: Readonly<Record<UnaryOp, (x: number) => number>> = {
   sin: Math.sin,
   cos: Math.cos,
   step: x => (x > 0 ? 1 : 0),
+  // Halves are exact in f64; Math.round takes them up.
+  round: x => (x - Math.floor(x) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)),
 }
 
 const binaryOps: Readonly<Record<BinaryOp, (x: number, y: number) => number>> = {

@@ -27,6 +27,8 @@ const primitives: Primitives = {
 
 const fused: Fused = {
   linear: nothing,
+  quantizedMatmul: nothing,
+  quantizedGather: nothing,
   softmax: nothing,
   softmaxPullback: nothing,
   activation: nothing,

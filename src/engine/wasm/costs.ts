@@ -15,6 +15,10 @@ export const COST = {
   product: 0.033,
   /** One, of a matrix that is read once. */
   stream: 0.06,
+  /** One with weights of 8 bits, of 16 bits; a number rounded to 8 bits. */
+  quantized: 0.03,
+  halves: 0.05,
+  rounding: 1.5,
 } as const
 
 export const FLOAT = 4

@@ -6,6 +6,7 @@ import { QUERY_BLOCK } from './costs.ts'
 import { lists } from './lists.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
+import { quantized } from './quantized.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
 
 /** Uniform numbers are multiples of 2^-24: u >= rate compares integers, as exactly as f64 would. */
@@ -13,6 +14,7 @@ const UNIFORM_STEPS = 2 ** 24
 
 export const fused = (memory: Memory, kernels: Kernels): Fused => ({
   linear: (out, x, weight, bias, sizes) => matmul(memory, kernels, out, x, weight, bias, sizes),
+  ...quantized(memory, kernels),
   softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
   softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
   activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),

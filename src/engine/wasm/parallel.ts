@@ -8,6 +8,7 @@ import { LINE } from './heap.ts'
 import type { Loaded } from './kernels.ts'
 import { parallelConvolutions } from './parallelConvolutions.ts'
 import { each, parallelProducts } from './parallelProducts.ts'
+import { parallelQuantized } from './parallelQuantized.ts'
 import type { Threads } from './threads.ts'
 import type { Kernel } from './worker.ts'
 
@@ -98,6 +99,7 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
   return {
     ...parallelProducts(threads, kernels),
     ...parallelConvolutions(threads, loaded),
+    ...parallelQuantized(threads, kernels),
     dot: kernels.dot,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
     layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
@@ -121,6 +123,8 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     crossEntropyPullback: over('crossEntropyPullback', COST.function, row, one, row, one, one, same, same, size, width),
     gather: over('gather', COST.move, row, same, one, size, width),
     gatherPanels: over('gatherPanels', COST.arithmetic, row, same, one, size, width, same),
+    quantizedGather: over('quantizedGather', COST.arithmetic, row, same, one, size, width),
+    halvesGather: over('halvesGather', COST.arithmetic, row, same, one, size, width),
     sumRows: over('sumRows', COST.arithmetic, one, row, size, width),
     maxRows: over('maxRows', COST.arithmetic, one, row, size, width),
     sumColumns: foldColumns('sumColumns'),
@@ -229,6 +233,7 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     square: map('square'),
     abs: map('abs'),
     step: map('step'),
+    round: map('round'),
     gelu: map('gelu', COST.function),
     geluTanh: map('geluTanh', COST.function),
     silu: map('silu', COST.function),

@@ -56,6 +56,7 @@ const unaryCases: Readonly<Record<UnaryOp, { range: { min: number; max: number }
   sin: { range: { min: -3, max: 3 }, k: 16 },
   cos: { range: { min: -3, max: 3 }, k: 16 },
   step: { range: { min: -1, max: 1 }, k: 0 },
+  round: { range: { min: -9, max: 9 }, k: 0 },
 }
 const unaryOps: readonly UnaryOp[] = [
   'negate',
@@ -73,6 +74,7 @@ const unaryOps: readonly UnaryOp[] = [
   'sin',
   'cos',
   'step',
+  'round',
 ]
 const binaryOps: readonly BinaryOp[] = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual']
 

@@ -4,6 +4,9 @@ import type { Activation, BinaryOp, Engine, HostData, MatmulSizes, UnaryOp } fro
 import { kernelNames } from '../../../src/engine/wasm/binary.generated.ts'
 import { type WasmEngine, wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { ThreadError, Threads } from '../../../src/engine/wasm/threads.ts'
+import type { WeightType } from '../../../src/format/quantized/hostMatrix.ts'
+import { pack } from '../../../src/format/quantized/pack.ts'
+import { halveMatrix, quantizeMatrix } from '../../../src/format/quantized/quantizeMatrix.ts'
 import { key } from '../../../src/random.ts'
 import type { Storage } from '../../../src/tensor/storage.ts'
 import { get, numbers, put, sameBits } from './support.ts'
@@ -149,6 +152,21 @@ const convolution = (name: string, batch: number, groups: number, size: number, 
   )
 }
 
+const quantized = (type: WeightType, height: number): Call => {
+  const sizes = { type, rows: height, inner: 100, columns: 75 }
+  const make = type === 'f16' ? halveMatrix : quantizeMatrix
+  const packed = pack(make(some(7500, 3), [75, 100], 1, 'weights'))
+  return call(
+    `${type}, ${height} rows`,
+    [height * 75, 40 * 100],
+    [some(height * 100, 2), some(75, 4), packed],
+    ({ fused }, at) => {
+      fused.quantizedMatmul?.(at(0), at(2), at(4), at(3), sizes)
+      fused.quantizedGather?.(at(1), at(4), ids, sizes)
+    },
+  )
+}
+
 const pools = (): Call => {
   const plane = { height: 9, width: 10, outHeight: 5, outWidth: 10, kernelHeight: 3, kernelWidth: 3 }
   const sizes = { ...plane, ...window, strideHeight: 2, planes: 7 }
@@ -163,7 +181,7 @@ const pools = (): Call => {
 
 const unaryOps: readonly UnaryOp[] = [
   ...(['negate', 'exp', 'log', 'sqrt', 'reciprocalSqrt', 'reciprocal', 'tanh', 'sigmoid'] as const),
-  ...(['erf', 'relu', 'square', 'abs', 'step', 'sin', 'cos'] as const),
+  ...(['erf', 'relu', 'square', 'abs', 'step', 'round', 'sin', 'cos'] as const),
 ]
 const binaryOps: readonly BinaryOp[] = [
   ...(['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual'] as const),
@@ -222,6 +240,7 @@ const calls: readonly Call[] = [
   reread(72, false),
   reread(75, true),
   matmul('batch of few', { batch: 2, xBatched: true, yBatched: true, rows: 1 }),
+  ...(['q8_0', 'f16'] as const).flatMap(type => [1, 2, 43].map(height => quantized(type, height))),
   call('gather', [40 * COLUMNS], [some(11 * COLUMNS)], ({ primitives }, at) =>
     primitives.gather(at(0), at(1), ids, 11, COLUMNS),
   ),

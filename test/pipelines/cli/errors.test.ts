@@ -33,6 +33,14 @@ test('bad input: one line that says what and where, exit code 2', async t =>
     const wide = spoilt(path, 'wide', 'config.json', /"n_embd": 32/, '"n_embd": 64')
     const unknown = spoilt(path, 'unknown', 'generation_config.json', /"bos_token_id": \d+/, '"bos_token_id": 5000')
     const wordy = spoilt(path, 'wordy', 'config.json', /"n_head": 2/, '"n_head": "two"')
+    const small = path('small')
+    await fluxion(['quantize', path('model'), '--to', 'q8_0', '--out', small])
+    const foreign = path('foreign')
+    cpSync(small, foreign, { recursive: true })
+    writeFileSync(
+      path('foreign/config.json'),
+      readFileSync(path('foreign/config.json'), 'utf8').replace('"q8_0"', '"gptq"'),
+    )
     const cases: readonly (readonly [what: string, args: readonly string[], message: string])[] = [
       ['missing file', ['train', path('none.txt'), '--out', path('a')], `${path('none.txt')}: no such file or folder`],
       ['missing model', [...generate, path('none')], `${path('none')}: no such file or folder`],
@@ -66,6 +74,28 @@ test('bad input: one line that says what and where, exit code 2', async t =>
         '--vocabulary: expected "characters" or an integer from 257 to 2097152, found 256',
       ],
       ['two models', ['train', path('text.txt'), '--out', path('model')], 'holds a training run already'],
+      [
+        'quantizing to nothing known',
+        ['quantize', path('model'), '--to', 'q4', '--out', path('a')],
+        '--to: expected "q8_0"',
+      ],
+      ['quantizing to nowhere', ['quantize', path('model'), '--to', 'q8_0'], '--out <folder>'],
+      [
+        'quantizing onto a folder',
+        ['quantize', path('model'), '--to', 'q8_0', '--out', path('cut')],
+        '--out: expected a folder that is not there yet',
+      ],
+      [
+        'quantizing with no text',
+        ['quantize', path('model'), '--to', 'q8_0', '--out', path('a'), '--text', path('none.txt')],
+        'none.txt: no such file or folder',
+      ],
+      [
+        'quantizing twice',
+        ['quantize', small, '--to', 'f16', '--out', path('a')],
+        'quantization_config: expected a model',
+      ],
+      ['another quantization', [...generate, foreign], 'quantization_config.quant_method: expected "q8_0"'],
       ['empty text', ['evaluate', path('model'), path('empty.txt')], 'empty.txt: expected text'],
       ['no tokenizer', ['tokenize', path('text.txt'), '--tokenizer', path('none')], path('none')],
       [

@@ -96,6 +96,46 @@ test('inspect: parameters and shapes are those of the file, FLOPs those of the f
     test_.ok(shown.stdout.includes('wte.weight') && /engine +wasm/.test(shown.stdout), 'as text')
   }))
 
+const Quantized = t.strict({
+  out: t.string,
+  to: t.literal('q8_0'),
+  bytes: t.strict({ before: t.number, after: t.number }),
+  tokens: t.number,
+  loss: t.strict({ before: t.number, after: t.number }),
+  perplexity: t.strict({ before: t.number, after: t.number, difference: t.number }),
+})
+
+test('quantize: a folder that opens, and what it costs', async test_ =>
+  setting(async path => {
+    const small = path('small')
+    const quantize = ['quantize', path('model'), '--to', 'q8_0', '--text', path('text.txt')]
+    const { code, stdout } = await fluxion([...quantize, '--out', small, '--json'])
+    test_.equal(code, 0)
+    const [line] = jsonLines(stdout).filter(Quantized.is)
+    if (line === undefined) return test_.fail(stdout)
+    const { bytes, perplexity } = line
+    const sizes = [path('model'), small].map(folder => statSync(`${folder}/model.safetensors`).size)
+    test_.ok(bytes.after < bytes.before && sizes[1] < sizes[0], `${bytes.before} bytes in ${bytes.after}`)
+    test_.equal(perplexity.difference, perplexity.after - perplexity.before)
+    test_.ok(Math.abs(perplexity.difference) < 0.02 * perplexity.before, `it costs ${perplexity.difference}`)
+    for (const [folder, expected] of [
+      [path('model'), perplexity.before] as const,
+      [small, perplexity.after] as const,
+    ]) {
+      const evaluated = await fluxion(['evaluate', folder, path('text.txt'), '--json'])
+      test_.equal(jsonLines(evaluated.stdout).find(Evaluated.is)?.perplexity, expected, 'as `evaluate` says')
+    }
+    const generated = await fluxion(['generate', '--model', small, '--tokens', '5', '--greedy'])
+    test_.equal(generated.code, 0, 'generate opens it')
+    const inspected = await fluxion(['inspect', small])
+    test_.ok(/matrices +q8_0\n/.test(inspected.stdout), 'inspect names its type')
+    const widened = await fluxion(['inspect', small, '--engine', 'reference'])
+    test_.ok(/matrices +q8_0, widened on this engine\n/.test(widened.stdout), 'and where it is widened')
+    const shown = await fluxion([...quantize, '--out', path('again')])
+    test_.ok(/^.*: q8_0, weights of .* MB in .* MB\nperplexity .* before, .* after: [+-]/.test(shown.stdout), 'as text')
+    test_.equal((await fluxion(['quantize', '--help'])).code, 0, '--help')
+  }))
+
 const Measured = t.type({
   measured: t.type({
     flopsPerSecond: t.number,

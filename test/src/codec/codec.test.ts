@@ -208,14 +208,28 @@ test('L11 codec: decode(encode(a)) is a, and any value gives a value or an Input
     width: fc.integer({ min: 1, max: 32 }).map(n => 2 * n),
     tied: fc.boolean(),
     activation_function: fc.constantFrom('gelu', 'relu', 'gelu_new'),
+    quantized: fc.constantFrom({}, { quantization_config: { quant_method: 'q8_0', block_size: 32 } }),
   })
   holds(
     t,
     'model configurations',
-    fc.property(models, fc.boolean(), ({ heads, width, tied, activation_function }, isGpt2) => {
+    fc.property(models, fc.boolean(), ({ heads, width, tied, activation_function, quantized }, isGpt2) => {
       const value = isGpt2
-        ? { ...gpt2, n_head: heads, n_embd: heads * width, tie_word_embeddings: tied, activation_function }
-        : { ...llama, num_attention_heads: heads, hidden_size: heads * width, tie_word_embeddings: tied }
+        ? {
+            ...gpt2,
+            n_head: heads,
+            n_embd: heads * width,
+            tie_word_embeddings: tied,
+            activation_function,
+            ...quantized,
+          }
+        : {
+            ...llama,
+            num_attention_heads: heads,
+            hidden_size: heads * width,
+            tie_word_embeddings: tied,
+            ...quantized,
+          }
       const config = orThrow(decodeModelConfig(value, 'c'))
       return same(orThrow(decodeModelConfig(JSON.parse(JSON.stringify(encodeModelConfig(config))), 'c')), config)
     }),
@@ -236,6 +250,7 @@ test('L11 codec: decode(encode(a)) is a, and any value gives a value or an Input
         ...Object.keys(gpt2),
         ...Object.keys(llama),
         'rope_parameters',
+        'quantization_config',
         'rope_scaling',
         'topP',
         'stop',

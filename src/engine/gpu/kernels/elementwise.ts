@@ -44,6 +44,8 @@ const UNARY: Readonly<Record<UnaryOp, string>> = {
   sin: circular(0),
   cos: circular(1),
   step: 'if (v > 0) { return 1; } return 0;',
+  round: `const f = Math.floor(v); const d = v - f;
+if (d < 0.5) { return f; } if (d > 0.5) { return f + 1; } return f + (f - 2 * Math.floor(f * 0.5));`,
 }
 
 const BINARY: Readonly<Record<BinaryOp, string>> = {

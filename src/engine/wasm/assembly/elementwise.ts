@@ -15,6 +15,7 @@ const RELU = 9
 const SQUARE = 10
 const ABS = 11
 const STEP = 12
+const ROUND = 13
 
 // @ts-ignore: decorator
 @inline
@@ -31,6 +32,7 @@ function applyUnary(op: i32, x: v128): v128 {
   if (op == RELU) return f32x4.max(x, splat(0.0))
   if (op == SQUARE) return f32x4.mul(x, x)
   if (op == ABS) return f32x4.abs(x)
+  if (op == ROUND) return f32x4.nearest(x)
   return v128.and(f32x4.gt(x, splat(0.0)), splat(1.0))
 }
 
@@ -85,6 +87,9 @@ export function abs(out: usize, x: usize, size: i32): void {
 }
 export function step(out: usize, x: usize, size: i32): void {
   map(STEP, out, x, size)
+}
+export function round(out: usize, x: usize, size: i32): void {
+  map(ROUND, out, x, size)
 }
 
 const ADD = 0

@@ -1,0 +1,31 @@
+/** Products and lookups with weights of fewer bits over the compiled kernels. Addresses in bytes. */
+import type { Fused, PackedSizes } from '../engine.ts'
+import type { Kernels } from './binary.generated.ts'
+import { LINE } from './heap.ts'
+import type { Memory } from './memory.ts'
+import { addressOrNone, addressOf as at } from './storage.ts'
+
+/** Numbers of a block; bytes of a row's block, and of its scale (assembly/quantized.ts). */
+const BLOCK = 32
+const ROW_BYTES = 64
+const SCALE_BYTES = 8
+
+export const quantized = (memory: Memory, kernels: Kernels): Pick<Fused, 'quantizedMatmul' | 'quantizedGather'> => ({
+  quantizedMatmul: (out, x, weight, bias, { type, rows, inner, columns }) => {
+    const offset = addressOrNone(bias)
+    if (type === 'f16') {
+      const scratch = memory.scratch(kernels.halvesScratch(rows, inner) >>> 0)
+      kernels.halvesProduct(at(out), columns, at(x), at(weight), offset, rows, inner, columns, scratch)
+      return
+    }
+    const blocks = Math.ceil(inner / BLOCK)
+    const numbers = memory.scratch(rows * blocks * (ROW_BYTES + SCALE_BYTES) + LINE)
+    const scales = numbers + rows * blocks * ROW_BYTES
+    kernels.quantizeRows(numbers, scales, at(x), rows, inner)
+    kernels.quantizedProduct(at(out), columns, numbers, scales, at(weight), offset, rows, blocks, columns)
+  },
+  quantizedGather: (out, table, ids, { type, inner }: PackedSizes) => {
+    const gather = type === 'f16' ? kernels.halvesGather : kernels.quantizedGather
+    gather(at(out), at(table), memory.stage(ids), ids.length, inner)
+  },
+})
