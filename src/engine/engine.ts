@@ -281,6 +281,29 @@ export interface Fused {
   sumPool(y: Storage, x: Storage, factor: number, sizes: PoolSizes): void
   /** The adjoint of sumPool. */
   spread(dx: Storage, dy: Storage, factor: number, sizes: PoolSizes): void
+  /** Gates i, f, g, o side by side, 4 columns a row. */
+  lstmCell(hidden: Storage, next: Storage, gates: Storage, cell: Storage, size: Rows): void
+  lstmCellPullback(
+    dGates: Storage,
+    dCell: Storage,
+    dHidden: Storage,
+    dNext: Storage,
+    gates: Storage,
+    cell: Storage,
+    size: Rows,
+  ): void
+  /** Gates r, z, n side by side, 3 columns a row, from the input and from the hidden state. */
+  gruCell(next: Storage, fromInput: Storage, fromHidden: Storage, hidden: Storage, size: Rows): void
+  gruCellPullback(
+    dFromInput: Storage,
+    dFromHidden: Storage,
+    dHidden: Storage,
+    dNext: Storage,
+    fromInput: Storage,
+    fromHidden: Storage,
+    hidden: Storage,
+    size: Rows,
+  ): void
   /** losses and logSumExp: one number a row. */
   crossEntropy(losses: Storage, logSumExp: Storage, logits: Storage, sizes: CrossEntropySizes): void
   /** dLosses: one number a row. */

@@ -14,10 +14,12 @@ import { dot } from '../../src/kernel/dot.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { gather, scatterAdd } from '../../src/kernel/gather.ts'
 import { groupNorm } from '../../src/kernel/groupNorm.ts'
+import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
+import { lstmCell, lstmCellPullback } from '../../src/kernel/lstmCell.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
 import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
@@ -54,6 +56,10 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'spread over a plane of other positions': of => spread(of(1, 3, 2, 2), 1, [6, 4], { window: 2 }),
   'groupNorm of 3 channels in 2 groups': of => groupNorm(of(2, 3, 4), 2, of(3), of(3), 1e-5),
   'groupNorm with a weight of 4': of => groupNorm(of(2, 3, 4), 3, of(4), of(3), 1e-5),
+  'lstmCell of 3 gates': of => lstmCell(of(2, 9), of(2, 3)),
+  'lstmCellPullback of other rows': of => lstmCellPullback(of(3, 3), of(2, 3), of(2, 12), of(2, 3)),
+  'gruCell of 4 gates': of => gruCell(of(2, 9), of(2, 12), of(2, 3)),
+  'gruCellPullback of other rows': of => gruCellPullback(of(3, 3), of(2, 9), of(2, 9), of(2, 3)),
   'add of [2,3] and [2,4]': of => add(of(2, 3), of(2, 4)),
   'dot of [6] and [2,3]': of => dot(of(6), of(2, 3)),
   'accumulate of [3] into [2,3]': of => accumulate(of(2, 3), of(3)),

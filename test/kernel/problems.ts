@@ -20,10 +20,12 @@ import { dot } from '../../src/kernel/dot.ts'
 import { dropout, uniformTensor } from '../../src/kernel/dropout.ts'
 import { duplicate, full } from '../../src/kernel/fill.ts'
 import { gather, scatterAdd } from '../../src/kernel/gather.ts'
+import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
+import { lstmCell, lstmCellPullback } from '../../src/kernel/lstmCell.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
 import { maxPool, maxPoolPullback, spread, sumPool } from '../../src/kernel/pool.ts'
@@ -605,6 +607,11 @@ const losses: readonly KernelCase[] = [
   })),
 ]
 
+const cellShapes = (shape: readonly number[], count: number) => ({
+  hidden: shape,
+  gates: shape.with(-1, count * (shape.at(-1) ?? 0)),
+})
+
 /** Sizes of a convolution: each axis of the plane is as long as a few steps of its window and what they leave. */
 const convolutionCase = fc
   .record({
@@ -702,6 +709,50 @@ const planes: readonly KernelCase[] = [
   })),
 ]
 
+const cells: readonly KernelCase[] = [
+  kernelCase('lstmCell', rowed, (s, from) => {
+    const { hidden, gates } = cellShapes(s, 4)
+    return {
+      inputs: arrays(from, gates, hidden),
+      run: withTensors(at => {
+        const next = lstmCell(at(0), at(1))
+        return [next.hidden, next.cell]
+      }),
+      fused: ['lstmCell'],
+    }
+  }),
+  kernelCase('lstmCellPullback', rowed, (s, from) => {
+    const { hidden, gates } = cellShapes(s, 4)
+    return {
+      inputs: arrays(from, hidden, hidden, gates, hidden),
+      run: withTensors(at => {
+        const { dGates, dCell } = lstmCellPullback(at(0), at(1), at(2), at(3))
+        return [dGates, dCell]
+      }),
+      fused: ['lstmCellPullback'],
+    }
+  }),
+  kernelCase('gruCell', rowed, (s, from) => {
+    const { hidden, gates } = cellShapes(s, 3)
+    return {
+      inputs: arrays(from, gates, gates, hidden),
+      run: withTensors(at => [gruCell(at(0), at(1), at(2))]),
+      fused: ['gruCell'],
+    }
+  }),
+  kernelCase('gruCellPullback', rowed, (s, from) => {
+    const { hidden, gates } = cellShapes(s, 3)
+    return {
+      inputs: arrays(from, hidden, gates, gates, hidden),
+      run: withTensors(at => {
+        const { dFromInput, dFromHidden, dHidden } = gruCellPullback(at(0), at(1), at(2), at(3))
+        return [dFromInput, dFromHidden, dHidden]
+      }),
+      fused: ['gruCellPullback'],
+    }
+  }),
+]
+
 export const kernelCases: readonly KernelCase[] = [
   ...elementwise,
   ...reductions,
@@ -709,5 +760,6 @@ export const kernelCases: readonly KernelCase[] = [
   ...products,
   ...norms,
   ...planes,
+  ...cells,
   ...losses,
 ]

@@ -106,6 +106,24 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
     )
   },
   ...convolutions(memory, kernels),
+  lstmCell: (hidden, next, gates, cell, { rows, columns }) =>
+    kernels.lstmCell(at(hidden), at(next), at(gates), at(cell), rows, columns),
+  lstmCellPullback: (dGates, dCell, dHidden, dNext, gates, cell, { rows, columns }) =>
+    kernels.lstmCellPullback(at(dGates), at(dCell), at(dHidden), at(dNext), at(gates), at(cell), rows, columns),
+  gruCell: (next, fromInput, fromHidden, hidden, { rows, columns }) =>
+    kernels.gruCell(at(next), at(fromInput), at(fromHidden), at(hidden), rows, columns),
+  gruCellPullback: (dFromInput, dFromHidden, dHidden, dNext, fromInput, fromHidden, hidden, { rows, columns }) =>
+    kernels.gruCellPullback(
+      at(dFromInput),
+      at(dFromHidden),
+      at(dHidden),
+      at(dNext),
+      at(fromInput),
+      at(fromHidden),
+      at(hidden),
+      rows,
+      columns,
+    ),
   crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>
     kernels.crossEntropy(
       at(losses),

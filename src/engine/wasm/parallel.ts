@@ -28,6 +28,11 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
   const one: Role = address => threads.moving(address, FLOAT)
   /** `width` numbers a unit of work. */
   const row: Role = (address, width) => threads.moving(address, FLOAT * width)
+  /** As many rows side by side. */
+  const gates =
+    (count: number): Role =>
+    (address, width) =>
+      threads.moving(address, FLOAT * count * width)
   const size: Role = () => threads.size()
   const width: Role = value => threads.same(value)
 
@@ -121,6 +126,16 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     softmaxPullback: over('softmaxPullback', COST.arithmetic, row, row, row, size, width),
     crossEntropy: over('crossEntropy', COST.function, one, one, row, one, same, same, size, width),
     crossEntropyPullback: over('crossEntropyPullback', COST.function, row, one, row, one, one, same, same, size, width),
+    lstmCell: over('lstmCell', 5 * COST.function, row, row, gates(4), row, size, width),
+    lstmCellPullback: over('lstmCellPullback', 5 * COST.function, gates(4), row, row, row, gates(4), row, size, width),
+    gruCell: over('gruCell', 3 * COST.function, row, gates(3), gates(3), row, size, width),
+    gruCellPullback: over(
+      'gruCellPullback',
+      3 * COST.function,
+      ...[gates(3), gates(3), row, row, gates(3), gates(3), row],
+      size,
+      width,
+    ),
     gather: over('gather', COST.move, row, same, one, size, width),
     gatherPanels: over('gatherPanels', COST.arithmetic, row, same, one, size, width, same),
     quantizedGather: over('quantizedGather', COST.arithmetic, row, same, one, size, width),

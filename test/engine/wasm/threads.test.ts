@@ -302,6 +302,17 @@ const calls: readonly Call[] = [
   convolution('of one image, stride 2', 1, 1, 12, 2),
   convolution('in groups', 2, 3, 5, 3),
   pools(),
+  call(
+    'lstmCell, gruCell',
+    [SIZE, SIZE, 4 * SIZE, SIZE, SIZE, 3 * SIZE, 3 * SIZE, SIZE],
+    [some(4 * SIZE), some(SIZE, 2), some(SIZE, 3), some(4 * SIZE, 4)],
+    ({ fused }, at) => {
+      fused.lstmCell?.(at(0), at(1), at(8), at(9), rows)
+      fused.lstmCellPullback?.(at(2), at(3), at(9), at(10), at(8), at(9), rows)
+      fused.gruCell?.(at(4), at(8), at(11), at(9), rows)
+      fused.gruCellPullback?.(at(5), at(6), at(7), at(10), at(8), at(11), at(9), rows)
+    },
+  ),
   attention('causal', 33, 33, true),
   attention('of one query', 1, 40, true),
   attention('across', 7, 19, false),

@@ -16,6 +16,7 @@ export { columnsFromPanels, gatherPanels, panelScratch, panelsFromColumns, unpac
 export { maxPool, maxPoolPullback, spread, sumPool } from './pool'
 export { dropout, randomScratch, uniform } from './random'
 export { quantizedGather, quantizedProduct, quantizeRows } from './quantized'
+export { gruCell, gruCellPullback, lstmCell, lstmCellPullback } from './recurrent'
 export { dot, maxColumns, maxRows, sumColumns, sumRows } from './reduce'
 export { rotary } from './rotary'
 export { copy, fill } from './simd'
