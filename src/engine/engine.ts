@@ -124,6 +124,14 @@ export interface PackedSizes {
   readonly columns: number
 }
 
+/** x (rows, channels, positions): a row is a group of channels of an image, which has `groups` of them. */
+export interface GroupNormSizes {
+  readonly rows: number
+  readonly groups: number
+  readonly channels: number
+  readonly positions: number
+}
+
 export interface RotarySizes {
   readonly batch: number
   readonly time: number
@@ -253,6 +261,29 @@ export interface Fused {
     weight: Storage | null,
     deviation: Storage,
     size: Rows,
+  ): void
+  /** weight and bias: a number a channel of an image; mean and reciprocal deviation: a number a row. */
+  groupNorm(
+    out: Storage,
+    mean: Storage,
+    deviation: Storage,
+    x: Storage,
+    weight: Storage,
+    bias: Storage,
+    epsilon: number,
+    sizes: GroupNormSizes,
+  ): void
+  /** dWeights and dBiases: a number a channel of each image, to be added up over images. */
+  groupNormPullback(
+    dx: Storage,
+    dWeights: Storage,
+    dBiases: Storage,
+    dy: Storage,
+    x: Storage,
+    weight: Storage,
+    mean: Storage,
+    deviation: Storage,
+    sizes: GroupNormSizes,
   ): void
   /** x (batch, time, heads, 2 half); cosine and sine (time, half). `inverse` turns the other way: the pullback. */
   rotary(out: Storage, x: Storage, cosine: Storage, sine: Storage, inverse: boolean, sizes: RotarySizes): void

@@ -38,6 +38,8 @@ const fusedCaseOf: Readonly<Record<keyof Fused, string>> = {
   layerNormPullback: 'layerNormPullback',
   rmsNorm: 'rmsNorm',
   rmsNormPullback: 'rmsNormPullback',
+  groupNorm: 'groupNorm',
+  groupNormPullback: 'groupNormPullback',
   rotary: 'rotary',
   attention: 'attention',
   attentionPullback: 'attentionPullback',

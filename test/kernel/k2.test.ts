@@ -13,7 +13,7 @@ import { crossEntropyPullback, crossEntropySizes } from '../../src/kernel/crossE
 import { dot } from '../../src/kernel/dot.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { gather, scatterAdd } from '../../src/kernel/gather.ts'
-import { groupNorm } from '../../src/kernel/groupNorm.ts'
+import { groupNorm, groupNormPullback } from '../../src/kernel/groupNorm.ts'
 import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
@@ -56,6 +56,10 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'spread over a plane of other positions': of => spread(of(1, 3, 2, 2), 1, [6, 4], { window: 2 }),
   'groupNorm of 3 channels in 2 groups': of => groupNorm(of(2, 3, 4), 2, of(3), of(3), 1e-5),
   'groupNorm with a weight of 4': of => groupNorm(of(2, 3, 4), 3, of(4), of(3), 1e-5),
+  'groupNormPullback of other planes': of =>
+    groupNormPullback(of(2, 4, 3), of(2, 4, 2), 2, of(4), { mean: of(4, 1), deviation: of(4, 1) }),
+  'groupNormPullback with statistics of 2 rows': of =>
+    groupNormPullback(of(2, 4, 3), of(2, 4, 3), 2, of(4), { mean: of(2, 1), deviation: of(4, 1) }),
   'lstmCell of 3 gates': of => lstmCell(of(2, 9), of(2, 3)),
   'lstmCellPullback of other rows': of => lstmCellPullback(of(3, 3), of(2, 3), of(2, 12), of(2, 3)),
   'gruCell of 4 gates': of => gruCell(of(2, 9), of(2, 12), of(2, 3)),

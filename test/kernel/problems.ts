@@ -20,6 +20,7 @@ import { dot } from '../../src/kernel/dot.ts'
 import { dropout, uniformTensor } from '../../src/kernel/dropout.ts'
 import { duplicate, full } from '../../src/kernel/fill.ts'
 import { gather, scatterAdd } from '../../src/kernel/gather.ts'
+import { groupNorm, groupNormPullback } from '../../src/kernel/groupNorm.ts'
 import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
@@ -655,7 +656,35 @@ const poolCase = fc
     return { x, y: [...lead, outHeight, outWidth], options: { window, stride, padding } }
   })
 
+const grouped = fc.record({
+  batch: length(3),
+  groups: positiveLength(3),
+  channels: positiveLength(3),
+  plane: fc.array(positiveLength(9), { maxLength: 2 }),
+})
+
 const planes: readonly KernelCase[] = [
+  kernelCase('groupNorm', grouped, ({ batch, groups, channels, plane }, from) => {
+    const all = [groups * channels]
+    return {
+      inputs: arrays(from, [batch, ...all, ...plane], all, all),
+      run: withTensors(at => [groupNorm(at(0), groups, at(1), at(2), 1e-5).value]),
+      fused: ['groupNorm'],
+    }
+  }),
+  kernelCase('groupNormPullback', grouped, ({ batch, groups, channels, plane }, from) => {
+    const all = [groups * channels]
+    const x = [batch, ...all, ...plane]
+    return {
+      inputs: arrays(from, x, x, all, all),
+      run: withTensors(at => {
+        const statistics = groupNorm(at(1), groups, at(2), at(3), 1e-5)
+        const { dx, dWeight, dBias } = groupNormPullback(at(0), at(1), groups, at(2), statistics)
+        return present(dx, dWeight, dBias)
+      }),
+      fused: ['groupNorm', 'groupNormPullback'],
+    }
+  }),
   kernelCase('convolution', fc.tuple(convolutionCase, fc.boolean()), ([{ x, weight, y, options }, bias], from) => ({
     inputs: arrays(from, x, weight, y.slice(1, 2)),
     run: withTensors(at => [convolution(at(0), at(1), bias ? at(2) : null, options)]),

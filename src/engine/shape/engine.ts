@@ -37,6 +37,8 @@ const fused: Fused = {
   layerNormPullback: nothing,
   rmsNorm: nothing,
   rmsNormPullback: nothing,
+  groupNorm: nothing,
+  groupNormPullback: nothing,
   rotary: nothing,
   attention: nothing,
   attentionPullback: nothing,

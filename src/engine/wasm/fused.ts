@@ -57,6 +57,37 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
       rows,
       columns,
     ),
+  groupNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, groups, channels, positions }) =>
+    kernels.groupNorm(
+      at(out),
+      at(mean),
+      at(deviation),
+      at(x),
+      at(weight),
+      at(bias),
+      epsilon,
+      groups,
+      channels,
+      positions,
+      0,
+      rows,
+    ),
+  groupNormPullback: (dx, dWeights, dBiases, dy, x, weight, mean, deviation, sizes) =>
+    kernels.groupNormPullback(
+      at(dx),
+      at(dWeights),
+      at(dBiases),
+      at(dy),
+      at(x),
+      at(weight),
+      at(mean),
+      at(deviation),
+      sizes.groups,
+      sizes.channels,
+      sizes.positions,
+      0,
+      sizes.rows,
+    ),
   rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
     kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
   attention: (out, logSumExp, query, key, value, sizes) => {

@@ -98,6 +98,20 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     threads.begin('normWeightPullback').same(dWeight).same(dBias).same(dy).same(x).same(mean).same(deviation)
     threads.same(rows).same(columns).first(first).end(first).run()
   }
+  /** A kernel whose last arguments are groups, channels, positions, the first row and the end. */
+  const overGroups = (name: 'groupNorm' | 'groupNormPullback', cost: number): Kernel => {
+    const direct = list[kernelNames.indexOf(name)]
+    return (...call) => {
+      const [channels, positions, first, end] = call.slice(-4)
+      if (!threads.splits((end - first) * channels * positions * cost, end - first, 1)) {
+        direct(...call)
+        return
+      }
+      threads.begin(name)
+      for (const value of call.slice(0, -2)) threads.same(value)
+      threads.first(first).end(first).run()
+    }
+  }
   const pullRows = over('layerNormPullback', COST.normPullback, row, same, same, row, row, same, one, one, size, width)
   const pullRmsRows = over('rmsNormPullback', COST.normPullback, row, same, row, row, same, one, size, width)
 
@@ -122,6 +136,8 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     normWeightPullback: normWeights,
     layerNorm: over('layerNorm', COST.norm, row, one, one, row, same, same, same, size, width),
     rmsNorm: over('rmsNorm', COST.norm, row, one, row, same, same, size, width),
+    groupNorm: overGroups('groupNorm', COST.norm),
+    groupNormPullback: overGroups('groupNormPullback', COST.normPullback),
     softmax: over('softmax', COST.function, row, row, size, width),
     softmaxPullback: over('softmaxPullback', COST.arithmetic, row, row, row, size, width),
     crossEntropy: over('crossEntropy', COST.function, one, one, row, one, same, same, size, width),

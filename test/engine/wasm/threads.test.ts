@@ -303,6 +303,16 @@ const calls: readonly Call[] = [
   convolution('in groups', 2, 3, 5, 3),
   pools(),
   call(
+    'groupNorm',
+    [6 * 700, 30, 30, 6 * 700, 60, 60],
+    [some(6 * 700), some(6 * 700, 2), some(10, 3), some(10, 4)],
+    ({ fused }, at) => {
+      const sizes = { rows: 30, groups: 5, channels: 2, positions: 70 }
+      fused.groupNorm?.(at(0), at(1), at(2), at(6), at(8), at(9), 1e-5, sizes)
+      fused.groupNormPullback?.(at(3), at(4), at(5), at(7), at(6), at(8), at(1), at(2), sizes)
+    },
+  ),
+  call(
     'lstmCell, gruCell',
     [SIZE, SIZE, 4 * SIZE, SIZE, SIZE, 3 * SIZE, 3 * SIZE, SIZE],
     [some(4 * SIZE), some(SIZE, 2), some(SIZE, 3), some(4 * SIZE, 4)],

@@ -8,6 +8,7 @@ export {
 export * from './elementwise'
 export { gemm, gemmBatch, gemmScratch } from './gemm'
 export { halvesGather, halvesProduct, halvesScratch } from './halves'
+export { groupNorm, groupNormPullback } from './groupNorm'
 export { copyRows, gather, scatterAdd, transpose } from './move'
 export { layerNorm, layerNormPullback, normWeightPullback, rmsNorm, rmsNormPullback } from './norm'
 export { accumulateEach, adamW, scaleEach, squareParts, squaresOfParts } from './optimizer'

@@ -6,7 +6,7 @@ import { rowSum } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'
 
 /** Sum of (x - centre)^2. */
-function squares(x: usize, centre: f32, length: i32): f32 {
+export function squares(x: usize, centre: f32, length: i32): f32 {
   const c = splat(centre)
   let s0 = splat(0.0)
   let s1 = splat(0.0)

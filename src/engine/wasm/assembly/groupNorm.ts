@@ -1,0 +1,99 @@
+/**
+ * Normalisation of groups of channels over planes and its pullback. A row is one group of one image: `channels` planes of
+ * `positions` numbers, one after the other; its bits depend on it alone.
+ */
+import { squares } from './norm'
+import { rowSum } from './reduce'
+import { below, madd, splat, storePart, sumLanes } from './simd'
+
+/** Rows `first` to `end` of out = (x - mean) deviation weight + bias; a mean and a deviation a row. */
+export function groupNorm(
+  out: usize, mean: usize, deviation: usize, x: usize, weight: usize, bias: usize, epsilon: f32,
+  groups: i32, channels: i32, positions: i32, first: i32, end: i32,
+): void {
+  const length = channels * positions
+  const plane = <usize>positions << 2
+  const share = <f32>1.0 / <f32>length
+  let at = <usize>(first * length) << 2
+  for (let i = first; i < end; i++) {
+    const m = rowSum(x + at, length) * share
+    const d = <f32>1.0 / sqrt<f32>(squares(x + at, m, length) * share + epsilon)
+    f32.store(mean + (<usize>i << 2), m)
+    f32.store(deviation + (<usize>i << 2), d)
+    const middle = splat(m)
+    const scale = splat(d)
+    let parameter = <usize>((i % groups) * channels) << 2
+    for (let c = 0; c < channels; c++, at += plane, parameter += 4) {
+      const w = v128.load32_splat(weight + parameter)
+      const b = v128.load32_splat(bias + parameter)
+      for (let j = 0; j < positions; j += 4) {
+        const here = at + (<usize>j << 2)
+        const normal = f32x4.mul(f32x4.sub(v128.load(x + here), middle), scale)
+        storePart(out + here, madd(normal, w, b), positions - j)
+      }
+    }
+  }
+}
+
+/** Sum of y (x - centre). */
+function centredDot(y: usize, x: usize, centre: f32, length: i32): f32 {
+  const c = splat(centre)
+  let s0 = splat(0.0)
+  let s1 = splat(0.0)
+  let i = length
+  for (; i >= 8; i -= 8, x += 32, y += 32) {
+    s0 = madd(v128.load(y), f32x4.sub(v128.load(x), c), s0)
+    s1 = madd(v128.load(y, 16), f32x4.sub(v128.load(x, 16), c), s1)
+  }
+  for (; i > 0; i -= 4, x += 16, y += 16) {
+    const mask = below(i)
+    s0 = madd(v128.and(v128.load(y), mask), v128.and(f32x4.sub(v128.load(x), c), mask), s0)
+  }
+  return sumLanes(f32x4.add(s0, s1))
+}
+
+/**
+ * Rows `first` to `end`. With n = (x - mean) deviation and g = dy weight: dx = (g - mean(g) - n mean(g n)) deviation over a row; sums of
+ * dy n and of dy a channel of each image, to be added up over images.
+ */
+export function groupNormPullback(
+  dx: usize, dWeights: usize, dBiases: usize, dy: usize, x: usize, weight: usize, mean: usize, deviation: usize,
+  groups: i32, channels: i32, positions: i32, first: i32, end: i32,
+): void {
+  const length = channels * positions
+  const plane = <usize>positions << 2
+  const share = <f32>1.0 / <f32>length
+  for (let i = first; i < end; i++) {
+    const row = <usize>(i * length) << 2
+    const m = f32.load(mean + (<usize>i << 2))
+    const d = f32.load(deviation + (<usize>i << 2))
+    const parameters = weight + (<usize>((i % groups) * channels) << 2)
+    const sums = <usize>(i * channels) << 2
+    let sumG: f32 = 0.0
+    let sumGN: f32 = 0.0
+    let at = row
+    for (let c = 0; c < channels; c++, at += plane) {
+      const w = f32.load(parameters + (<usize>c << 2))
+      const along = centredDot(dy + at, x + at, m, positions) * d
+      const whole = rowSum(dy + at, positions)
+      f32.store(dWeights + sums + (<usize>c << 2), along)
+      f32.store(dBiases + sums + (<usize>c << 2), whole)
+      sumG += w * whole
+      sumGN += w * along
+    }
+    const middle = splat(m)
+    const scale = splat(d)
+    const meanG = splat(sumG * share)
+    const meanGN = splat(sumGN * share)
+    at = row
+    for (let c = 0; c < channels; c++, at += plane) {
+      const w = v128.load32_splat(parameters + (<usize>c << 2))
+      for (let j = 0; j < positions; j += 4) {
+        const here = at + (<usize>j << 2)
+        const normal = f32x4.mul(f32x4.sub(v128.load(x + here), middle), scale)
+        const rest = f32x4.sub(f32x4.sub(f32x4.mul(v128.load(dy + here), w), meanG), f32x4.mul(normal, meanGN))
+        storePart(dx + here, f32x4.mul(rest, scale), positions - j)
+      }
+    }
+  }
+}
