@@ -39,6 +39,7 @@ export {
   type Indexed,
   lossGradient,
   nextToken,
+  nextTokenByBlocks,
   type Objective,
   objectiveTrainer,
   type Trained,

@@ -15,7 +15,7 @@ import type { Tokens } from '../src/tensor/tokens.ts'
 import { decoder } from './decoder.ts'
 import { everyLogits, nextLogits } from './languageModel.ts'
 import { modelOf } from './model.ts'
-import { gradientOf } from './trainer.ts'
+import { lossGradient, nextTokenByBlocks } from './trainer.ts'
 
 export interface InspectedTensor {
   readonly name: string
@@ -119,7 +119,7 @@ const training = (config: ModelConfig, specs: Specs) => {
   const engine = shapeEngine()
   const parameters = declared(specs, engine)
   const batch = { index: 0, inputs: row(model.positions), targets: row(model.positions) }
-  return cost(engine, () => gradientOf(everyLogits(model), parameters, batch, key(0)))
+  return cost(engine, () => lossGradient(nextTokenByBlocks(model), parameters, batch, key(0)))
 }
 
 /** Parameters, shapes, FLOPs and memory of a configuration's model, its weights in f32 unless stored `tensors` say otherwise. */

@@ -1,4 +1,5 @@
 import type { Logits } from '../operators/hidden.ts'
+import { blockwiseCrossEntropy } from '../operators/loss/blockwiseCrossEntropy.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
 import { applyUpdate, type Optimizer } from '../operators/optimizer/index.ts'
 import { type Context, context, type Named, type Tap } from '../src/context.ts'
@@ -9,6 +10,7 @@ import { scope } from '../src/tensor/scope.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
 import type { Taps, Trainer } from '../streams/index.ts'
+import type { LanguageModel } from './languageModel.ts'
 import type { Batch } from './textBatches.ts'
 
 export interface TrainerState<O> {
@@ -47,6 +49,21 @@ export const nextToken =
   (model: Operator<Tokens, Logits>): Objective<Batch> =>
   (c, { inputs, targets }) =>
     compose(model, crossEntropy(targets))(c, inputs)
+
+/** Logits that may exist at once: 64 MiB of them. */
+const MOST_LOGITS = 2 ** 24
+
+/** The same of a model whose vocabulary may be large: more than `mostLogits` are computed a block of positions at a time and never all held. */
+export const nextTokenByBlocks =
+  ({ body, head, vocabulary }: LanguageModel, mostLogits = MOST_LOGITS): Objective<Batch> =>
+  (c, { inputs, targets }) => {
+    const positions = Math.max(1, Math.floor(mostLogits / vocabulary))
+    const loss =
+      targets.ids.length <= positions
+        ? compose(head, crossEntropy(targets))
+        : blockwiseCrossEntropy(head, targets, { positions })
+    return compose(body, loss)(c, inputs)
+  }
 
 /** Loss and gradient of one batch at these parameters. */
 export const lossGradient = <B extends Indexed>(

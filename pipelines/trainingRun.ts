@@ -10,7 +10,7 @@ import { everyLogits } from './languageModel.ts'
 import { modelOf } from './model.ts'
 import { optimizerOf, type RunStep, runTraining, type Snapshot } from './runTraining.ts'
 import { randomWindows } from './textBatches.ts'
-import { type Gradient, nextToken } from './trainer.ts'
+import { type Gradient, nextTokenByBlocks } from './trainer.ts'
 
 export interface TrainingRun {
   readonly engine: Engine
@@ -41,7 +41,8 @@ export const trainingRun = ({
   through,
 }: TrainingRun): Observable<RunStep> =>
   defer(() => {
-    const model = everyLogits(modelOf(config))
+    const language = modelOf(config)
+    const model = everyLogits(language)
     const run = key(options.seed)
     const { block } = options
     const evaluation = { batch: Math.max(1, Math.floor(EVALUATION_TOKENS / block)), block }
@@ -50,7 +51,7 @@ export const trainingRun = ({
       options,
       ...optimizerOf(options),
       parameters: () => initialize(model, tokens([0]), engine, fold(run, PARAMETERS)),
-      objective: nextToken(model),
+      objective: nextTokenByBlocks(language),
       batchAt: randomWindows(training, options, fold(run, BATCHES)),
       key: fold(run, DROPOUT),
       validate:
