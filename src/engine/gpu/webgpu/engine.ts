@@ -3,8 +3,8 @@ import { EngineError, InputError } from '../../../errors.ts'
 import type { Storage } from '../../../tensor/storage.ts'
 import { countAllocation, counter, countFree } from '../../counter.ts'
 import type { GpuEngine } from '../engine.ts'
-import { kernels } from '../kernels/index.ts'
 import { type FoundAdapter, findAdapter } from './adapter.ts'
+import { wgslKernels } from './kernels/index.ts'
 import { wgslLauncher } from './launcher.ts'
 import { Recorder, type Work } from './recorder.ts'
 import { Slot, slotOf } from './slot.ts'
@@ -91,7 +91,7 @@ export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
       const slot = slotOf(storage)
       return new Promise((resolve, reject) => recorder.record({ kind: 'read', slot, size, resolve, reject }))
     },
-    ...kernels(launch),
+    ...wgslKernels(launch),
     destroy: async () => {
       recorder.fail(new EngineError('the gpu engine was destroyed'))
       await opening?.then(
