@@ -21,12 +21,14 @@ export interface Parameters {
 /** Threads along x; one-dimensional, as all of ours are. */
 export const WORKGROUP = 256
 
-/** WGSL of our own: `body` sees `group` (index of the workgroup), `lane` (of the thread in it) and the fields of `p`. */
+/** WGSL of our own: sizes belong into parameters, so that one text serves all shapes: a driver takes long to
+ * compile it. `body` sees `group` (index of the workgroup), `lane` (of the thread in it) and the fields of `p`. */
 export interface Wgsl {
   /** Names, of f32 unless said: `x` or `x: vec4<f32>`. */
   readonly reads: readonly string[]
   readonly updates?: readonly string[]
   readonly writes?: readonly string[]
+  /** Fields of `p`, u32 and f32. */
   readonly integers?: readonly string[]
   readonly reals?: readonly string[]
   /** Threads of a workgroup, 256 unless said. */
@@ -52,13 +54,13 @@ export const assemble = ({
   declarations = '',
   body,
 }: Wgsl): Program => {
-  const fields = [...integers.map(name => `${name}: i32`), ...reals.map(name => `${name}: f32`)]
+  const fields = [...integers.map(name => `${name}: u32`), ...reals.map(name => `${name}: f32`)]
   const bindings = [
     ...reads.map((name, i) => array(1 + i, name, 'read')),
     ...[...updates, ...writes].map((name, i) => array(1 + reads.length + i, name, 'read_write')),
   ]
   return {
-    code: `struct Parameters { ${(fields.length === 0 ? ['none: i32'] : fields).join(', ')} }
+    code: `struct Parameters { ${(fields.length === 0 ? ['none: u32'] : fields).join(', ')} }
 @group(0) @binding(0) var<uniform> p: Parameters;
 ${bindings.join('\n')}
 ${declarations}

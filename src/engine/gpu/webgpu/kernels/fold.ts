@@ -24,13 +24,12 @@ fn largest(lane: u32, value: f32) -> f32 {
   return result;
 }`
 
-/** Visits k = lane, lane + 256, … below `columns` of row `group`. */
-export const along = (columns: number, body: string): string =>
-  `for (var k = lane; k < ${columns}u; k += ${WORKGROUP}u) { ${body} }`
+/** Visits k = lane, lane + 256, … below `columns`. */
+export const along = (body: string, columns = 'p.columns'): string =>
+  `for (var k = lane; k < ${columns}; k += ${WORKGROUP}u) { ${body} }`
 
 /** Ends workgroups past the last row, and names the row's first element `row`. */
-export const rowOf = (rows: number, columns: number): string =>
-  `if (group >= ${rows}u) { return; } let row = group * ${columns}u;`
+export const ROW = 'if (group >= p.rows) { return; } let row = group * p.columns;'
 
 /** Below every f32 that is a number. */
 export const LOWEST = '-3.4028234e38'
@@ -55,21 +54,22 @@ export const fold = (
     const piece = Math.ceil(length / parts)
     const element = (at: string): string => names.map(name => `${name}[${at}]`).join(' * ')
     dispatch(
-      `fold ${op} ${inputs.length} ${outer} ${length} ${parts}`,
+      `fold ${op} ${inputs.length}`,
       () => ({
         reads: names,
         writes: ['out'],
+        integers: ['outer', 'length', 'parts', 'piece'],
         declarations: FOLDS,
-        body: `if (group >= ${outer * parts}u) { return; }
-let first = group % ${parts}u * ${piece}u;
-let row = group / ${parts}u * ${length}u;
+        body: `if (group >= p.outer * p.parts) { return; }
+let first = group % p.parts * p.piece;
+let row = group / p.parts * p.length;
 var value = ${op === 'sum' ? '0.0' : element('row + first')};
-for (var k = first + lane; k < min(first + ${piece}u, ${length}u); k += ${WORKGROUP}u) { ${op === 'sum' ? `value += ${element('row + k')};` : `value = max(value, ${element('row + k')});`} }
+for (var k = first + lane; k < min(first + p.piece, p.length); k += ${WORKGROUP}u) { ${op === 'sum' ? `value += ${element('row + k')};` : `value = max(value, ${element('row + k')});`} }
 let result = ${op === 'sum' ? 'total' : 'largest'}(lane, value);
 if (lane == 0u) { out[group] = result; }`,
       }),
       outer * parts,
-      { reads: inputs, writes: [out] },
+      { reads: inputs, writes: [out], scalars: [outer, length, parts, piece] },
     )
   }
   const reduced = (op: ReduceOp, out: Storage, inputs: readonly Storage[], { outer, length }: AxisView): void => {

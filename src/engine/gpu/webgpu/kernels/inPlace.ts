@@ -31,7 +31,7 @@ export const inPlace = ({
         ...names,
         integers: ['size', ...Object.keys(integers)],
         reals: Object.keys(reals),
-        body: `let i = group * ${WORKGROUP}u + lane; if (i >= u32(p.size)) { return; }\n${body}`,
+        body: `let i = group * ${WORKGROUP}u + lane; if (i >= p.size) { return; }\n${body}`,
       }),
       Math.ceil(size / WORKGROUP),
       { ...operands, scalars: [size, ...Object.values(integers), ...Object.values(reals)] },
@@ -51,7 +51,7 @@ export const inPlace = ({
       elementwise(
         'assign',
         outer * length * inner,
-        'let block = u32(p.block); out[i / block * u32(p.total) + u32(p.start) + i % block] = x[i];',
+        'let block = p.block; out[i / block * p.total + p.start + i % block] = x[i];',
         { reads: ['x'], updates: ['out'] },
         { reads: [x], updates: [out] },
         { block: length * inner, total: total * inner, start: start * inner },

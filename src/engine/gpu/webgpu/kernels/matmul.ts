@@ -2,7 +2,7 @@
 import type { Storage } from '../../../../tensor/storage.ts'
 import type { Fused, MatmulSizes, Primitives } from '../../../engine.ts'
 import type { WgslLauncher } from '../launcher.ts'
-import { columnsOfGroup, FEW_ROWS, matvec } from './matvec.ts'
+import { columnsOfGroup, FEW_ROWS, inQuads, matvec } from './matvec.ts'
 import { product } from './product.ts'
 
 export const matmul = (launcher: WgslLauncher): Pick<Primitives, 'matmul'> & Required<Pick<Fused, 'linear'>> => {
@@ -14,10 +14,10 @@ export const matmul = (launcher: WgslLauncher): Pick<Primitives, 'matmul'> & Req
     if (rows <= FEW_ROWS) {
       const groups = batch * Math.ceil(columns / columnsOfGroup(sizes))
       launcher.dispatch(
-        `${key} ${batch} ${rows} ${columns} ${inner}`,
+        `${key} few ${rows} ${inQuads(sizes)}`,
         () => matvec(sizes, bias !== null),
         rows === 0 ? 0 : groups,
-        { reads, writes: [out] },
+        { reads, writes: [out], scalars: [batch, columns, inner] },
       )
       return
     }
@@ -28,14 +28,14 @@ export const matmul = (launcher: WgslLauncher): Pick<Primitives, 'matmul'> & Req
       columns,
       inner,
       x: {
-        at: `${xBatched ? `z * ${rows * inner}u + ` : ''}${transposeX ? `k * ${rows}u + m` : `m * ${inner}u + k`}`,
+        at: `${xBatched ? 'z * p.rows * p.inner + ' : ''}${transposeX ? 'k * p.rows + m' : 'm * p.inner + k'}`,
         alongRows: transposeX,
       },
       y: {
-        at: `${yBatched ? `z * ${inner * columns}u + ` : ''}${transposeY ? `n * ${inner}u + k` : `k * ${columns}u + n`}`,
+        at: `${yBatched ? 'z * p.inner * p.columns + ' : ''}${transposeY ? 'n * p.inner + k' : 'k * p.columns + n'}`,
         alongInner: transposeY,
       },
-      out: `(z * ${rows}u + m) * ${columns}u + n`,
+      out: '(z * p.rows + m) * p.columns + n',
       finish: bias === null ? 'sum' : 'sum + bias[n]',
       extra: bias === null ? [] : ['bias'],
     })

@@ -12,32 +12,38 @@ export const FEW_ROWS = 8
 const rowsOf = (rows: number, text: (m: number) => string): string =>
   Array.from({ length: rows }, (_, m) => text(m)).join('\n')
 
+/** Whether both operands are read four numbers at a time. */
+export const inQuads = ({ transposeX, transposeY, inner }: MatmulSizes): boolean =>
+  transposeY && !transposeX && inner % 4 === 0
+
 /** Columns of a workgroup. */
 export const columnsOfGroup = ({ transposeY }: MatmulSizes): number => (transposeY ? 8 : 16)
 
 export const matvec = (sizes: MatmulSizes, bias: boolean): Wgsl => {
-  const { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY } = sizes
+  const { xBatched, yBatched, rows, transposeX, transposeY } = sizes
   const width = columnsOfGroup(sizes)
   const slices = WORKGROUP / width
-  const blocks = Math.ceil(columns / width)
-  const quads = transposeY && !transposeX && inner % 4 === 0
-  const [step, type, zero] = quads ? [inner / 4, 'vec4<f32>', 'vec4<f32>()'] : [inner, 'f32', '0.0']
+  const quads = inQuads(sizes)
+  const [type, zero] = quads ? ['vec4<f32>', 'vec4<f32>()'] : ['f32', '0.0']
   const xAt = (m: number): string =>
-    `${xBatched ? `z * ${rows * step}u + ` : ''}${transposeX ? `k * ${rows}u + ${m}u` : `${m * step}u + k`}`
-  const yAt = `${yBatched ? `z * ${step * columns}u + ` : ''}${transposeY ? `column * ${step}u + k` : `k * ${columns}u + column`}`
+    `${xBatched ? `z * ${rows}u * step + ` : ''}${transposeX ? `k * ${rows}u + ${m}u` : `${m}u * step + k`}`
+  const yAt = `${yBatched ? 'z * step * p.columns + ' : ''}${transposeY ? 'column * step + k' : 'k * p.columns + column'}`
   return {
     reads: [`x: ${type}`, `y: ${type}`, ...(bias ? ['bias'] : [])],
     writes: ['out'],
+    integers: ['batch', 'columns', 'inner'],
     declarations: `var<workgroup> parts: array<f32, ${WORKGROUP * rows}>;`,
     body: `
-let z = group / ${blocks}u;
-if (z >= ${batch}u) { return; }
+let blocks = (p.columns + ${width - 1}u) / ${width}u;
+let z = group / blocks;
+if (z >= p.batch) { return; }
+let step = p.inner${quads ? ' / 4u' : ''};
 let within = ${transposeY ? `lane / ${slices}u` : `lane % ${width}u`};
 let slice = ${transposeY ? `lane % ${slices}u` : `lane / ${width}u`};
-let column = group % ${blocks}u * ${width}u + within;
+let column = group % blocks * ${width}u + within;
 ${rowsOf(rows, m => `var sum${m} = ${zero};`)}
-if (column < ${columns}u) {
-for (var k = slice; k < ${step}u; k += ${slices}u) { let w = y[${yAt}];
+if (column < p.columns) {
+for (var k = slice; k < step; k += ${slices}u) { let w = y[${yAt}];
 ${rowsOf(rows, m => `sum${m} = fma(x[${xAt(m)}], w, sum${m});`)} }
 }
 let place = within * ${slices}u + slice;
@@ -49,8 +55,8 @@ ${rowsOf(rows, m => `parts[${m * WORKGROUP}u + place] += parts[${m * WORKGROUP}u
 }
 workgroupBarrier();
 }
-if (slice == 0u && column < ${columns}u) {
-${rowsOf(rows, m => `out[(z * ${rows}u + ${m}u) * ${columns}u + column] = parts[${m * WORKGROUP}u + place]${bias ? ' + bias[column]' : ''};`)}
+if (slice == 0u && column < p.columns) {
+${rowsOf(rows, m => `out[(z * ${rows}u + ${m}u) * p.columns + column] = parts[${m * WORKGROUP}u + place]${bias ? ' + bias[column]' : ''};`)}
 }`,
   }
 }

@@ -16,59 +16,62 @@ const DEPTH = 16
 /** Tiles of 128 from which on they keep a large GPU busy; else tiles of 64. */
 const ENOUGH_TILES = 64
 
-/** Expressions are WGSL over u32 `z`, `m`, `n`, `k`, where result (z, m, n) is a sum over k. */
+/** Expressions are WGSL over u32 `z`, `m`, `n`, `k`, where result (z, m, n) is a sum over k, and the fields of `p`: these sizes and the further parameters. */
 export interface Product {
-  /** Names the expressions and every size they hold. */
+  /** Names the expressions. */
   readonly key: string
   readonly batch: number
   readonly rows: number
   readonly columns: number
   readonly inner: number
-  /** Position in the first array read, and whether its neighbours follow along m rather than k. */
-  readonly x: { readonly at: string; readonly alongRows: boolean }
+  /** Position in the first array read, whether its neighbours follow along m rather than k, and where it is not zero. */
+  readonly x: { readonly at: string; readonly alongRows: boolean; readonly when?: string }
   /** Position in the second array read, and whether its neighbours follow along k rather than n. */
   readonly y: { readonly at: string; readonly alongInner: boolean }
   /** Position of the result. */
   readonly out: string
   /** f32 expression over `sum`. */
   readonly finish: string
-  /** Terms outside [from, to) are zero for all of the tile at rows `m0` and columns `n0`: u32 expressions. */
+  /** Terms outside [from, to) are zero for all of the tile of side `tile` at rows `m0` and columns `n0`: u32 expressions. */
   readonly from?: string
   readonly to?: string
   /** Further arrays that the expressions read. */
   readonly extra?: readonly string[]
-  readonly integers?: readonly string[]
-  readonly reals?: readonly string[]
+  /** Further u32 and f32 parameters. */
+  readonly integers?: Readonly<Record<string, number>>
+  readonly reals?: Readonly<Record<string, number>>
 }
 
 const each = (count: number, text: (i: number) => string, between = '\n'): string =>
   Array.from({ length: count }, (_, i) => text(i)).join(between)
 
 const source = (product: Product, r: number): Wgsl => {
-  const { rows, columns, inner, x, y, out, finish, from = '0u', to = `${inner}u` } = product
+  const { x, y, out, finish, from = '0u', to = 'p.inner' } = product
   const tile = SIDE * r
   const quads = r / 4
-  const [tilesM, tilesN] = [Math.ceil(rows / tile), Math.ceil(columns / tile)]
   const depth4 = DEPTH / 4
   return {
     reads: ['x', 'y', ...(product.extra ?? [])],
     writes: ['out'],
-    integers: product.integers ?? [],
-    reals: product.reals ?? [],
+    integers: ['batch', 'rows', 'columns', 'inner', ...Object.keys(product.integers ?? {})],
+    reals: Object.keys(product.reals ?? {}),
     declarations: `
 var<workgroup> xs: array<vec4<f32>, ${tile * depth4}>;
 var<workgroup> ys: array<vec4<f32>, ${DEPTH * SIDE * quads}>;
-fn xAt(z: u32, m: u32, k: u32, to: u32) -> f32 { if (m < ${rows}u && k < to) { return x[${x.at}]; } return 0.0; }
-fn yAt(z: u32, k: u32, n: u32, to: u32) -> f32 { if (n < ${columns}u && k < to) { return y[${y.at}]; } return 0.0; }
-fn store(z: u32, m: u32, n: u32, sum: f32) { if (m < ${rows}u && n < ${columns}u) { out[${out}] = ${finish}; } }`,
+fn xAt(z: u32, m: u32, k: u32, to: u32) -> f32 { if (m < p.rows && k < to${x.when === undefined ? '' : ` && ${x.when}`}) { return x[${x.at}]; } return 0.0; }
+fn yAt(z: u32, k: u32, n: u32, to: u32) -> f32 { if (n < p.columns && k < to) { return y[${y.at}]; } return 0.0; }
+fn store(z: u32, m: u32, n: u32, sum: f32) { if (m < p.rows && n < p.columns) { out[${out}] = ${finish}; } }`,
     body: `
-let z = group / ${tilesM * tilesN}u;
-if (z >= ${product.batch}u) { return; }
-let m0 = group / ${tilesN}u % ${tilesM}u * ${tile}u;
-let n0 = group % ${tilesN}u * ${tile}u;
+let tile = ${tile}u;
+let tilesM = (p.rows + tile - 1u) / tile;
+let tilesN = (p.columns + tile - 1u) / tile;
+let z = group / (tilesM * tilesN);
+if (z >= p.batch) { return; }
+let m0 = group / tilesN % tilesM * tile;
+let n0 = group % tilesN * tile;
 let tx = lane % ${SIDE}u;
 let ty = lane / ${SIDE}u;
-let end = min(${to}, ${inner}u);
+let end = min(${to}, p.inner);
 ${each(r * quads, i => `var sum${i} = vec4<f32>();`)}
 for (var k0 = (${from}) / ${DEPTH}u * ${DEPTH}u; k0 < end; k0 += ${DEPTH}u) {
 ${each((tile * depth4) / WORKGROUP, i => {
@@ -101,19 +104,13 @@ ${each(r, i => each(quads, q => each(4, c => `store(z, m0 + ty * ${r}u + ${i}u, 
 }
 
 /** out = the product of the first two arrays read. */
-export const product = (
-  { dispatch }: WgslLauncher,
-  out: Storage,
-  reads: readonly Storage[],
-  of: Product,
-  scalars: readonly number[] = [],
-): void => {
-  const tiles = (side: number): number => Math.ceil(of.rows / side) * Math.ceil(of.columns / side) * of.batch
-  const r = tiles(128) >= ENOUGH_TILES ? 8 : 4
-  const { key, batch, rows, columns, inner } = of
-  dispatch(`${key} ${batch} ${rows} ${columns} ${inner} ${r}`, () => source(of, r), tiles(SIDE * r), {
+export const product = ({ dispatch }: WgslLauncher, out: Storage, reads: readonly Storage[], of: Product): void => {
+  const { key, batch, rows, columns, inner, integers = {}, reals = {} } = of
+  const tiles = (side: number): number => Math.ceil(rows / side) * Math.ceil(columns / side) * batch
+  const r = tiles(128) >= ENOUGH_TILES && rows > 64 && columns > 64 ? 8 : 4
+  dispatch(`${key} ${r}`, () => source(of, r), tiles(SIDE * r), {
     reads,
     writes: [out],
-    scalars,
+    scalars: [batch, rows, columns, inner, ...Object.values(integers), ...Object.values(reals)],
   })
 }

@@ -3,7 +3,7 @@ import type { Storage } from '../../../../tensor/storage.ts'
 import type { CrossEntropySizes, Fused, Primitives, Rows } from '../../../engine.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { WORKGROUP } from '../program.ts'
-import { along, FOLDS, LOWEST, rowOf } from './fold.ts'
+import { along, FOLDS, LOWEST, ROW } from './fold.ts'
 
 type Names =
   | 'softmax'
@@ -37,16 +37,17 @@ export const rowKernels = (
   ): void => {
     const [from, to] = [present(reads), present(writes)]
     dispatch(
-      `${key} ${rows} ${columns} ${from.names} ${to.names}`,
+      `${key} ${from.names} ${to.names}`,
       () => ({
         reads: [...from.names, ...host.map((_, i) => `host${i}`)],
         writes: to.names,
+        integers: ['rows', 'columns'],
         reals: Object.keys(reals),
         declarations: FOLDS,
-        body: `${rowOf(rows, columns)}\n${body}`,
+        body: `${ROW}\n${body}`,
       }),
       rows,
-      { reads: [...from.storages, ...host], writes: to.storages, scalars: Object.values(reals) },
+      { reads: [...from.storages, ...host], writes: to.storages, scalars: [rows, columns, ...Object.values(reals)] },
     )
   }
 
@@ -64,10 +65,10 @@ export const rowKernels = (
       mean === null ? 'rmsNorm' : 'layerNorm',
       size,
       `var sum = 0.0;
-${mean === null ? 'let m = 0.0;' : `${along(size.columns, 'sum += x[row + k];')} let m = total(lane, sum) / ${size.columns}.0; sum = 0.0;`}
-${along(size.columns, 'let v = x[row + k] - m; sum += v * v;')}
-let r = 1.0 / sqrt(total(lane, sum) / ${size.columns}.0 + p.epsilon);
-${along(size.columns, `out[row + k] = (x[row + k] - m) * r${weight === null ? '' : ' * weight[k]'}${bias === null ? '' : ' + bias[k]'};`)}
+${mean === null ? 'let m = 0.0;' : `${along('sum += x[row + k];')} let m = total(lane, sum) / f32(p.columns); sum = 0.0;`}
+${along('let v = x[row + k] - m; sum += v * v;')}
+let r = 1.0 / sqrt(total(lane, sum) / f32(p.columns) + p.epsilon);
+${along(`out[row + k] = (x[row + k] - m) * r${weight === null ? '' : ' * weight[k]'}${bias === null ? '' : ' + bias[k]'};`)}
 if (lane == 0u) { deviation[group] = r; ${mean === null ? '' : 'mean[group] = m;'} }`,
       { x, weight, bias },
       { out, deviation, mean },
@@ -88,18 +89,19 @@ if (lane == 0u) { deviation[group] = r; ${mean === null ? '' : 'mean[group] = m;
     const from = present(reads)
     temporary([pieces * columns], partial => {
       dispatch(
-        `${key} ${rows} ${columns} ${from.names}`,
+        `${key} ${from.names}`,
         () => ({
           reads: from.names,
           writes: ['out'],
-          body: `let k = group % ${blocks}u * ${WORKGROUP}u + lane; let part = group / ${blocks}u;
-if (k >= ${columns}u || part >= ${pieces}u) { return; }
+          integers: ['rows', 'columns', 'pieces', 'piece', 'blocks'],
+          body: `let k = group % p.blocks * ${WORKGROUP}u + lane; let part = group / p.blocks;
+if (k >= p.columns || part >= p.pieces) { return; }
 var sum = 0.0;
-for (var r = part * ${piece}u; r < min((part + 1u) * ${piece}u, ${rows}u); r++) { let i = r * ${columns}u + k; sum += ${term}; }
-out[part * ${columns}u + k] = sum;`,
+for (var r = part * p.piece; r < min((part + 1u) * p.piece, p.rows); r++) { let i = r * p.columns + k; sum += ${term}; }
+out[part * p.columns + k] = sum;`,
         }),
         pieces * blocks,
-        { reads: from.storages, writes: [partial] },
+        { reads: from.storages, writes: [partial], scalars: [rows, columns, pieces, piece, blocks] },
       )
       reduce('sum', out, partial, { outer: 1, length: pieces, inner: columns })
     })
@@ -117,17 +119,16 @@ out[part * ${columns}u + k] = sum;`,
     size: Rows,
   ): void => {
     const name = mean === null ? 'rmsNormPullback' : 'layerNormPullback'
-    const { columns } = size
     const g = `dy[row + k]${weight === null ? '' : ' * weight[k]'}`
     perRow(
       name,
       size,
       `let m = ${mean === null ? '0.0' : 'mean[group]'}; let r = deviation[group];
 var s = 0.0; var t = 0.0;
-${along(columns, `let g = ${g}; s += g * (x[row + k] - m) * r; t += g;`)}
-let normal = total(lane, s) / ${columns}.0;
-${mean === null ? 'let average = 0.0;' : `let average = total(lane, t) / ${columns}.0;`}
-${along(columns, `dx[row + k] = r * (${g} - (x[row + k] - m) * r * normal - average);`)}`,
+${along(`let g = ${g}; s += g * (x[row + k] - m) * r; t += g;`)}
+let normal = total(lane, s) / f32(p.columns);
+${mean === null ? 'let average = 0.0;' : `let average = total(lane, t) / f32(p.columns);`}
+${along(`dx[row + k] = r * (${g} - (x[row + k] - m) * r * normal - average);`)}`,
       { dy, x, deviation, mean, weight },
       { dx },
     )
@@ -143,12 +144,12 @@ ${along(columns, `dx[row + k] = r * (${g} - (x[row + k] - m) * r * normal - aver
         'softmax',
         size,
         `var m = -3e38;
-${along(size.columns, 'm = max(m, x[row + k]);')}
+${along('m = max(m, x[row + k]);')}
 m = largest(lane, m);
 var s = 0.0;
-${along(size.columns, 's += exp(x[row + k] - m);')}
+${along('s += exp(x[row + k] - m);')}
 s = max(total(lane, s), 1.0);
-${along(size.columns, 'out[row + k] = exp(x[row + k] - m) / s;')}`,
+${along('out[row + k] = exp(x[row + k] - m) / s;')}`,
         { x },
         { out },
       ),
@@ -157,9 +158,9 @@ ${along(size.columns, 'out[row + k] = exp(x[row + k] - m) / s;')}`,
         'softmaxPullback',
         size,
         `var s = 0.0;
-${along(size.columns, 's += dy[row + k] * y[row + k];')}
+${along('s += dy[row + k] * y[row + k];')}
 s = total(lane, s);
-${along(size.columns, 'dx[row + k] = y[row + k] * (dy[row + k] - s);')}`,
+${along('dx[row + k] = y[row + k] * (dy[row + k] - s);')}`,
         { dy, y },
         { dx },
       ),
@@ -175,10 +176,10 @@ ${along(size.columns, 'dx[row + k] = y[row + k] * (dy[row + k] - s);')}`,
         `crossEntropy ${labelSmoothing > 0}`,
         sizes,
         `var m = ${LOWEST};
-${along(columns, 'm = max(m, logits[row + k]);')}
+${along('m = max(m, logits[row + k]);')}
 m = largest(lane, m);
 var s = 0.0; ${labelSmoothing > 0 ? 'var z = 0.0;' : ''}
-${along(columns, `s += exp(logits[row + k] - m);${labelSmoothing > 0 ? ' z += logits[row + k];' : ''}`)}
+${along(`s += exp(logits[row + k] - m);${labelSmoothing > 0 ? ' z += logits[row + k];' : ''}`)}
 let l = m + log(total(lane, s));
 ${labelSmoothing > 0 ? 'let spread = p.spread * total(lane, z);' : 'let spread = 0.0;'}
 if (lane == 0u) {

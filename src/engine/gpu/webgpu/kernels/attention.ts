@@ -1,0 +1,242 @@
+/**
+ * Scaled dot-product attention of grouped heads (Vaswani et al., arXiv:1706.03762; Ainslie et al., arXiv:2305.13245). Few queries, which
+ * is decoding: a workgroup a query and head walks the keys once with a running maximum and sum (Milakov and Gimelshein, arXiv:1805.02867). More
+ * queries: products in tiles over tables (batch, heads, queries, keys), of which a causal mask skips what it hides:
+ *
+ *     S = scale Q Kᵀ,  L = log Σ exp S,  P = exp(S - L),  O = P V
+ *     dV = Pᵀ dO,  dS = P (dO Vᵀ - Σ dO O),  dQ = scale dS K,  dK = scale dSᵀ Q
+ */
+import type { Storage } from '../../../../tensor/storage.ts'
+import type { AttentionSizes, Fused } from '../../../engine.ts'
+import type { WgslLauncher } from '../launcher.ts'
+import { type Wgsl, WORKGROUP } from '../program.ts'
+import { along, FOLDS } from './fold.ts'
+import { product } from './product.ts'
+
+/** Queries up to which each walks the keys by itself. */
+const FEW_QUERIES = 4
+/** Keys that query q sees under a causal mask. */
+const SEEN = 'p.keys + q + 1u - min(p.queries, p.keys + q + 1u)'
+/** exp of it is 0 beside any score. */
+const HIDDEN = '-1e30'
+
+/** Positions as WGSL expressions; `row` is the batch row, `head` counts query heads, of which `share` share a key head. */
+const queryAt = (row: string, query: string, head: string, d: string): string =>
+  `((${row} * p.queries + ${query}) * p.heads + ${head}) * p.width + ${d}`
+const keyAt = (row: string, key: string, head: string, d: string): string =>
+  `((${row} * p.capacity + ${key}) * (p.heads / p.share) + ${head} / p.share) * p.width + ${d}`
+
+/** The parameters that these expressions read. */
+const parametersOf = ({ batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth }: AttentionSizes) => ({
+  sequences: batch,
+  queries,
+  keys,
+  capacity: keyCapacity,
+  heads,
+  share: heads / keyValueHeads,
+  width: headWidth,
+})
+
+const walk = (sizes: AttentionSizes): Wgsl => {
+  return {
+    reads: ['query', 'key', 'value'],
+    writes: ['out', 'logSumExp'],
+    integers: Object.keys(parametersOf(sizes)),
+    reals: ['scale'],
+    declarations: `${FOLDS}
+var<workgroup> weights: array<f32, ${WORKGROUP}>;`,
+    body: `if (group >= p.sequences * p.heads * p.queries) { return; }
+let row = group / (p.heads * p.queries);
+let head = group / p.queries % p.heads;
+let q = group % p.queries;
+let seen = ${sizes.causal ? SEEN : 'p.keys'};
+let d = lane % p.width;
+let slice = lane / p.width;
+let slices = ${WORKGROUP}u / p.width;
+var most = ${HIDDEN};
+var sum = 0.0;
+var mixed = 0.0;
+for (var first = 0u; first < seen; first += ${WORKGROUP}u) {
+  let k = first + lane;
+  var score = ${HIDDEN};
+  if (k < seen) {
+    score = 0.0;
+    for (var i = 0u; i < p.width; i++) { score = fma(query[${queryAt('row', 'q', 'head', 'i')}], key[${keyAt('row', 'k', 'head', 'i')}], score); }
+    score *= p.scale;
+  }
+  let top = max(most, largest(lane, score));
+  let weight = select(0.0, exp(score - top), k < seen);
+  weights[lane] = weight;
+  let kept = exp(most - top);
+  sum = sum * kept + total(lane, weight);
+  mixed *= kept;
+  if (slice < slices) {
+    for (var j = slice; j < min(${WORKGROUP}u, seen - first); j += slices) { let k = first + j; mixed = fma(weights[j], value[${keyAt('row', 'k', 'head', 'd')}], mixed); }
+  }
+  most = top;
+  workgroupBarrier();
+}
+weights[lane] = mixed;
+workgroupBarrier();
+if (slice == 0u) {
+  mixed = 0.0;
+  for (var j = lane; j < slices * p.width; j += p.width) { mixed += weights[j]; }
+  out[${queryAt('row', 'q', 'head', 'd')}] = select(mixed / sum, 0.0, seen == 0u);
+}
+if (lane == 0u) { logSumExp[group] = most + log(sum); }`,
+  }
+}
+
+export const attention = (launcher: WgslLauncher): Required<Pick<Fused, 'attention' | 'attentionPullback'>> => {
+  const { dispatch, temporary } = launcher
+  const tableOf = ({ batch, heads, queries, keys }: AttentionSizes): number => batch * heads * queries * keys
+
+  /** table = finish of the sums a[query] b[key]; `visible` says in it whether the query sees the key. */
+  const scores = (
+    what: string,
+    table: Storage,
+    reads: readonly Storage[],
+    extra: readonly string[],
+    finish: string,
+    sizes: AttentionSizes,
+  ): void => {
+    const { batch, queries, keys, heads, headWidth, causal } = sizes
+    const [row, head] = ['(z / p.heads)', '(z % p.heads)']
+    product(launcher, table, reads, {
+      key: `attention ${what} ${causal}`,
+      batch: batch * heads,
+      rows: queries,
+      columns: keys,
+      inner: headWidth,
+      x: { at: queryAt(row, 'm', head, 'k'), alongRows: false },
+      y: { at: keyAt(row, 'n', head, 'k'), alongInner: true },
+      ...(causal ? { to: 'select(p.inner, 0u, n0 + p.queries >= m0 + tile + p.keys)' } : {}),
+      out: '(z * p.queries + m) * p.keys + n',
+      finish: finish.replace('visible', causal ? 'n + p.queries <= m + p.keys' : 'true'),
+      extra,
+      integers: parametersOf(sizes),
+      reals: { scale: sizes.scale },
+    })
+  }
+
+  /** (batch, queries, heads, width) = scale times the sum over keys of table[query, key] x[key]. */
+  const overKeys = (out: Storage, table: Storage, x: Storage, scale: number, sizes: AttentionSizes): void => {
+    const { batch, queries, keys, heads, headWidth, causal } = sizes
+    product(launcher, out, [table, x], {
+      key: `attention over keys ${causal}`,
+      batch: batch * heads,
+      rows: queries,
+      columns: headWidth,
+      inner: keys,
+      x: { at: '(z * p.queries + m) * p.keys + k', alongRows: false },
+      y: { at: keyAt('(z / p.heads)', 'k', '(z % p.heads)', 'n'), alongInner: false },
+      ...(causal ? { to: 'm0 + tile + p.keys - min(m0 + tile + p.keys, p.queries)' } : {}),
+      out: queryAt('(z / p.heads)', 'm', 'z % p.heads', 'n'),
+      finish: 'sum * p.scale',
+      integers: parametersOf(sizes),
+      reals: { scale },
+    })
+  }
+
+  /** (batch, capacity, key heads, width) = scale times the sum over a group's queries of table[query, key] x[query]. */
+  const overQueries = (out: Storage, table: Storage, x: Storage, scale: number, sizes: AttentionSizes): void => {
+    const { batch, queries, keyCapacity, heads, keyValueHeads, headWidth, causal } = sizes
+    const group = heads / keyValueHeads
+    const [row, head] = ['(z / (p.heads / p.share))', '(z % (p.heads / p.share) * p.share + k / p.queries)']
+    product(launcher, out, [table, x], {
+      key: `attention over queries ${causal && group === 1}`,
+      batch: batch * keyValueHeads,
+      rows: keyCapacity,
+      columns: headWidth,
+      inner: group * queries,
+      x: {
+        at: `((${row} * p.heads + ${head}) * p.queries + k % p.queries) * p.keys + m`,
+        alongRows: true,
+        when: 'm < p.keys',
+      },
+      y: { at: queryAt(row, 'k % p.queries', head, 'n'), alongInner: false },
+      ...(causal && group === 1 ? { from: 'max(m0 + p.queries, p.keys) - p.keys' } : {}),
+      out: `((${row} * p.capacity + m) * (p.heads / p.share) + z % (p.heads / p.share)) * p.width + n`,
+      finish: 'sum * p.scale',
+      integers: parametersOf(sizes),
+      reals: { scale },
+    })
+  }
+
+  /** P and L of scores; hidden cells become 0. */
+  const normalise = (table: Storage, logSumExp: Storage, sizes: AttentionSizes): void => {
+    const { batch, queries, keys, heads, causal } = sizes
+    const rows = batch * heads * queries
+    dispatch(
+      `attention normalise ${causal}`,
+      () => ({
+        reads: [],
+        updates: ['table'],
+        writes: ['logSumExp'],
+        integers: ['rows', 'queries', 'keys'],
+        declarations: FOLDS,
+        body: `if (group >= p.rows) { return; }
+let row = group * p.keys;
+let q = group % p.queries;
+let seen = ${causal ? SEEN : 'p.keys'};
+var m = ${HIDDEN};
+for (var k = lane; k < seen; k += ${WORKGROUP}u) { m = max(m, table[row + k]); }
+m = largest(lane, m);
+var s = 0.0;
+for (var k = lane; k < seen; k += ${WORKGROUP}u) { s += exp(table[row + k] - m); }
+let l = m + log(total(lane, s));
+${along('table[row + k] = select(0.0, exp(table[row + k] - l), k < seen);', 'p.keys')}
+if (lane == 0u) { logSumExp[group] = l; }`,
+      }),
+      rows,
+      { reads: [], updates: [table], writes: [logSumExp], scalars: [rows, queries, keys] },
+    )
+  }
+
+  return {
+    attention: (out, logSumExp, query, key, value, sizes) => {
+      const { batch, queries, heads, headWidth, scale } = sizes
+      if (queries <= FEW_QUERIES && headWidth <= WORKGROUP)
+        dispatch(`attention walk ${sizes.causal}`, () => walk(sizes), batch * heads * queries, {
+          reads: [query, key, value],
+          writes: [out, logSumExp],
+          scalars: [...Object.values(parametersOf(sizes)), scale],
+        })
+      else
+        temporary([tableOf(sizes)], table => {
+          scores('scores', table, [query, key], [], 'sum * p.scale', sizes)
+          normalise(table, logSumExp, sizes)
+          overKeys(out, table, value, 1, sizes)
+        })
+    },
+
+    attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
+      const { batch, queries, heads } = sizes
+      temporary([tableOf(sizes), tableOf(sizes), batch * heads * queries], (table, dScores, inner) => {
+        const probability = 'select(0.0, exp(sum * p.scale - logSumExp[z * p.queries + m]), visible)'
+        scores('probabilities', table, [query, key, logSumExp], ['logSumExp'], probability, sizes)
+        overQueries(dValue, table, dOut, 1, sizes)
+        const count = batch * heads * queries
+        dispatch(
+          'attention inner',
+          () => ({
+            reads: ['dOut', 'out'],
+            writes: ['inner'],
+            integers: Object.keys(parametersOf(sizes)),
+            body: `let i = group * ${WORKGROUP}u + lane; if (i >= p.sequences * p.heads * p.queries) { return; }
+let z = i / p.queries; var s = 0.0;
+for (var d = 0u; d < p.width; d++) { let at = ${queryAt('(z / p.heads)', 'i % p.queries', 'z % p.heads', 'd')}; s += dOut[at] * out[at]; }
+inner[i] = s;`,
+          }),
+          Math.ceil(count / WORKGROUP),
+          { reads: [dOut, out], writes: [inner], scalars: Object.values(parametersOf(sizes)) },
+        )
+        const dScore =
+          'select(0.0, table[(z * p.queries + m) * p.keys + n] * (sum - inner[z * p.queries + m]), visible)'
+        scores('pullback', dScores, [dOut, value, table, inner], ['table', 'inner'], dScore, sizes)
+        overKeys(dQuery, dScores, key, sizes.scale, sizes)
+        overQueries(dKey, dScores, query, sizes.scale, sizes)
+      })
+    },
+  }
+}
