@@ -57,32 +57,32 @@ export const inPlace = ({
         { block: length * inner, total: total * inner, start: start * inner },
         {},
       ),
-    adamW: (update, firstMoment, secondMoment, gradient, parameter, numbers, size) => {
-      const { rate, beta1, beta2, epsilon, weightDecay, correction1, correction2 } = numbers
-      elementwise(
-        'adamW',
-        size,
-        `let g = gradient[i];
+    adamW: (tensors, { rate, beta1, beta2, epsilon, correction1, correction2 }) => {
+      for (const { update, firstMoment, secondMoment, gradient, parameter, weightDecay, size } of tensors)
+        elementwise(
+          'adamW',
+          size,
+          `let g = gradient[i];
 let m = p.beta1 * first[i] + p.rest1 * g;
 let v = p.beta2 * second[i] + p.rest2 * g * g;
 first[i] = m;
 second[i] = v;
 update[i] = -p.rate * (m / p.correction1 / (sqrt(v / p.correction2) + p.epsilon) + p.decay * parameter[i]);`,
-        { reads: ['gradient', 'parameter'], updates: ['first', 'second'], writes: ['update'] },
-        { reads: [gradient, parameter], updates: [firstMoment, secondMoment], writes: [update] },
-        {},
-        {
-          rate,
-          beta1,
-          rest1: 1 - beta1,
-          beta2,
-          rest2: 1 - beta2,
-          epsilon,
-          decay: weightDecay,
-          correction1,
-          correction2,
-        },
-      )
+          { reads: ['gradient', 'parameter'], updates: ['first', 'second'], writes: ['update'] },
+          { reads: [gradient, parameter], updates: [firstMoment, secondMoment], writes: [update] },
+          {},
+          {
+            rate,
+            beta1,
+            rest1: 1 - beta1,
+            beta2,
+            rest2: 1 - beta2,
+            epsilon,
+            decay: weightDecay,
+            correction1,
+            correction2,
+          },
+        )
     },
   }
 }
