@@ -8,6 +8,9 @@ export const median = (values: readonly number[]): number => {
   return (low + high) / 2
 }
 
+/** The mean of these, for figures that are published as means. */
+export const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
+
 /** Milliseconds that `work` takes. */
 export const milliseconds = async (work: () => unknown): Promise<number> => {
   const start = performance.now()
