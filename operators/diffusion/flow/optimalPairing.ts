@@ -2,8 +2,8 @@
  * The pairing of two batches that moves least in all: the permutation π minimising Σ ‖source_π(i) - target_i‖², exactly. Flow matching on such pairs learns
  * straighter paths (Pooladian et al., arXiv 2304.14772; Tong et al., arXiv 2302.00482).
  *
- * A linear assignment by shortest augmenting paths on reduced costs (Jonker & Volgenant, Computing 38, 1987; Crouse, IEEE TAES 52, 2016), O(n³) at worst: duals
- * from row and column minima, pairs of reduced cost zero at once, then one Dijkstra for each row left.
+ * A linear assignment by the method of Jonker & Volgenant (Computing 38, 1987), O(n³) at worst: rows take their cheapest columns at prices that a smaller
+ * problem gave, then one shortest augmenting path for each row left.
  */
 import { ShapeError } from '../../../src/errors.ts'
 
@@ -28,88 +28,128 @@ export const optimalPairing = (source: ArrayLike<number>, target: ArrayLike<numb
 }
 
 /** The column of each row in the cheapest assignment of an n x n matrix. */
-export const assignment = (costs: Float64Array, n: number): Int32Array => {
+export const assignment = (costs: Float64Array, n: number): Int32Array => solve(costs, n).columnOf
+
+interface Solution {
+  readonly columnOf: Int32Array
+  /** Prices of the columns: each row's own is the cheapest for it. */
+  readonly prices: Float64Array
+}
+
+const solve = (costs: Float64Array, n: number): Solution => {
   const columnOf = new Int32Array(n).fill(-1)
   const rowOf = new Int32Array(n).fill(-1)
-  const { u, v } = startingDuals(costs, n, columnOf, rowOf)
-  const distance = new Float64Array(n)
-  const parent = new Int32Array(n)
-  /** Columns: those before `scanned` have their shortest path, those after are open. */
-  const order = Int32Array.from({ length: n }, (_, j) => j)
-  for (let free = 0; free < n; free++) {
-    if (columnOf[free] !== -1) continue
-    distance.fill(Number.POSITIVE_INFINITY)
-    let scanned = 0
-    let row = free
-    let shortest = 0
-    let end = -1
-    while (end < 0) {
-      let best = scanned
-      const base = row * n
-      const offset = shortest - (u[row] ?? 0)
-      let least = Number.POSITIVE_INFINITY
-      for (let k = scanned; k < n; k++) {
-        const j = order[k] ?? 0
-        const through = offset + (costs[base + j] ?? 0) - (v[j] ?? 0)
-        if (through < (distance[j] ?? 0)) {
-          distance[j] = through
-          parent[j] = row
-        }
-        // Among equals a free column ends the search.
-        const d = distance[j] ?? 0
-        if (d < least || (d === least && rowOf[j] === -1)) {
-          least = d
-          best = k
-        }
-      }
-      const column = order[best] ?? 0
-      shortest = least
-      order[best] = order[scanned] ?? 0
-      order[scanned++] = column
-      const next = rowOf[column] ?? -1
-      if (next === -1) end = column
-      else row = next
-    }
-    u[free] = (u[free] ?? 0) + shortest
-    for (let k = 0; k < scanned - 1; k++) {
-      const j = order[k] ?? 0
-      const gain = shortest - (distance[j] ?? 0)
-      const owner = rowOf[j] ?? 0
-      u[owner] = (u[owner] ?? 0) + gain
-      v[j] = (v[j] ?? 0) - gain
-    }
+  const prices = startingPrices(costs, n)
+  const free = takeCheapest(costs, n, prices, columnOf, rowOf)
+  const search = shortestPath(costs, n, rowOf, prices)
+  for (const row of free) {
+    const { end, parent } = search(row)
     for (let column = end; ; ) {
       const owner = parent[column] ?? 0
       const before = columnOf[owner] ?? -1
       rowOf[column] = owner
       columnOf[owner] = column
-      if (owner === free) break
+      if (owner === row) break
       column = before
     }
   }
-  return columnOf
+  return { columnOf, prices }
 }
 
-/** v from column minima, u from what is left of the rows, and the pairs that cost nothing then. */
-const startingDuals = (costs: Float64Array, n: number, columnOf: Int32Array, rowOf: Int32Array) => {
-  const v = new Float64Array(n).fill(Number.POSITIVE_INFINITY)
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) v[j] = Math.min(v[j] ?? 0, costs[i * n + j] ?? 0)
-  const u = new Float64Array(n)
+/** Every which row and column the smaller problem keeps, and from what size on one is solved first. */
+const COARSER = 4
+const LARGE = 64
+
+/**
+ * What each column is worth to the rows of a quarter of the problem, solved first. Any prices will do; near the right ones paths are short. Rows and columns
+ * should come in random order, as samples do.
+ */
+const startingPrices = (costs: Float64Array, n: number): Float64Array => {
+  const prices = new Float64Array(n).fill(n < LARGE ? 0 : Number.POSITIVE_INFINITY)
+  if (n < LARGE) return prices
+  const m = Math.floor(n / COARSER)
+  const part = new Float64Array(m * m)
+  for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) part[i * m + j] = costs[i * COARSER * n + j * COARSER] ?? 0
+  const coarse = solve(part, m)
+  for (let i = 0; i < m; i++) {
+    const column = coarse.columnOf[i] ?? 0
+    const pays = (part[i * m + column] ?? 0) - (coarse.prices[column] ?? 0)
+    for (let j = 0, base = i * COARSER * n; j < n; j++)
+      prices[j] = Math.min(prices[j] ?? 0, (costs[base + j] ?? 0) - pays)
+  }
+  return prices
+}
+
+/** Each row takes its cheapest column if nobody has it; gives the rows left over. */
+const takeCheapest = (
+  costs: Float64Array,
+  n: number,
+  prices: Float64Array,
+  columnOf: Int32Array,
+  rowOf: Int32Array,
+): number[] => {
+  const free: number[] = []
   for (let i = 0; i < n; i++) {
     let least = Number.POSITIVE_INFINITY
     let at = 0
-    for (let j = 0; j < n; j++) {
-      const reduced = (costs[i * n + j] ?? 0) - (v[j] ?? 0)
-      if (reduced < least || (reduced === least && rowOf[at] !== -1)) {
+    for (let j = 0, base = i * n; j < n; j++) {
+      const reduced = (costs[base + j] ?? 0) - (prices[j] ?? 0)
+      if (reduced < least) {
         least = reduced
         at = j
       }
     }
-    u[i] = least
     if (rowOf[at] === -1) {
       rowOf[at] = i
       columnOf[i] = at
+    } else free.push(i)
+  }
+  return free
+}
+
+/** Dijkstra from a row over reduced costs to the nearest free column, then prices that keep all pairs cheapest. */
+const shortestPath = (costs: Float64Array, n: number, rowOf: Int32Array, prices: Float64Array) => {
+  const distance = new Float64Array(n)
+  const parent = new Int32Array(n)
+  /** Columns: those before `scanned` have their shortest path. */
+  const order = Int32Array.from({ length: n }, (_, j) => j)
+  return (free: number): { readonly end: number; readonly parent: Int32Array } => {
+    distance.fill(Number.POSITIVE_INFINITY)
+    let scanned = 0
+    let row = free
+    let offset = 0
+    for (;;) {
+      let best = scanned
+      let least = Number.POSITIVE_INFINITY
+      let open = false
+      for (let k = scanned, base = row * n; k < n; k++) {
+        const j = order[k] ?? 0
+        const through = offset + (costs[base + j] ?? 0) - (prices[j] ?? 0)
+        if (through < (distance[j] ?? 0)) {
+          distance[j] = through
+          parent[j] = row
+        }
+        const d = distance[j] ?? 0
+        // Among equals a free column ends the search.
+        if (d < least || (d === least && !open && rowOf[j] === -1)) {
+          least = d
+          best = k
+          open = rowOf[j] === -1
+        }
+      }
+      const column = order[best] ?? 0
+      order[best] = order[scanned] ?? 0
+      order[scanned] = column
+      if (open) {
+        for (let k = 0; k < scanned; k++) {
+          const j = order[k] ?? 0
+          prices[j] = (prices[j] ?? 0) + (distance[j] ?? 0) - least
+        }
+        return { end: column, parent }
+      }
+      scanned++
+      row = rowOf[column] ?? 0
+      offset = least - ((costs[row * n + column] ?? 0) - (prices[column] ?? 0))
     }
   }
-  return { u, v }
 }
