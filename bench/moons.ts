@@ -7,11 +7,11 @@ import { concatMap, from, last, lastValueFrom, map, tap, toArray } from 'rxjs'
 import { predictor } from '../operators/diffusion/denoiser.ts'
 import { optimalPairing } from '../operators/diffusion/flow/optimalPairing.ts'
 import { adam } from '../operators/optimizer/index.ts'
-import { type DiffusionBatch, diffusionLoss } from '../pipelines/diffusion/diffusionLoss.ts'
+import { flowLevel, flowMatchingObjective, type PairBatch } from '../pipelines/diffusion/flowMatchingObjective.ts'
 import { integrate } from '../pipelines/diffusion/integrate.ts'
 import { residualMlp } from '../pipelines/diffusion/residualMlp.ts'
-import { trainDiffusion } from '../pipelines/diffusion/trainDiffusion.ts'
-import { lossTrainer } from '../pipelines/trainer.ts'
+import { trainWithSamples } from '../pipelines/diffusion/trainWithSamples.ts'
+import { objectiveTrainer } from '../pipelines/trainer.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { initialize } from '../src/initialize.ts'
 import { fold, integers, type Key, key, normal, permutation, uniform } from '../src/random.ts'
@@ -66,11 +66,11 @@ const batches = (coupling: Coupling, k: Key) => {
     held = { group, source: paired, target }
     return held
   }
-  return (index: number): DiffusionBatch => {
+  return (index: number): PairBatch => {
     const { source, target } = pairs(Math.floor((index * BATCH) / PAIRED))
     const first = 2 * ((index * BATCH) % PAIRED)
     const rows = (x: Float64Array) => x.subarray(first, first + 2 * BATCH)
-    return { index, shape: [BATCH, 2], data: rows(target), noise: rows(source), condition: null }
+    return { index, shape: [BATCH, 2], target: rows(target), source: rows(source) }
   }
 }
 
@@ -102,15 +102,14 @@ export const moons = async (
   const model = residualMlp({ dimensions: 2, width: 128, depth: 3 })
   const sample = [tensor<readonly ['batch', 'dimension']>(engine, [1, 2], [0, 0]), times(0)] as const
   const optimizer = adam({ rate: RATE })
-  const levelOf = (t: number) => ({ time: t, alpha: 1 - t, sigma: t })
   const source = eightGaussians(count, fold(run, 'test source'))
   const batchAt = batches(coupling, fold(run, 'batches'))
   const clock = performance.now()
   const seconds = () => (performance.now() - clock) / 1000
   let mean = 0
-  const run$ = trainDiffusion({
-    trainer: lossTrainer(
-      diffusionLoss(() => model, { engine, prediction: 'velocity', levelOf }),
+  const run$ = trainWithSamples({
+    trainer: objectiveTrainer(
+      flowMatchingObjective(engine, model),
       optimizer,
       () => ({
         parameters: initialize(model, sample, engine, fold(run, 'parameters')),
@@ -123,8 +122,7 @@ export const moons = async (
     sampleEvery: steps,
     sample: ({ parameters }) => {
       const predict = predictor(model, parameters)
-      // Velocity is dx/dsigma, and sigma is t: from the source at 1 to the data at 0.
-      const slope = (x: Tensor, t: number) => predict(x, levelOf(t))
+      const slope = (x: Tensor, t: number) => predict(x, flowLevel(t))
       const groups = Array.from({ length: Math.ceil(count / TOGETHER) }, (_, i) =>
         source.subarray(2 * TOGETHER * i, 2 * TOGETHER * (i + 1)),
       )
