@@ -13,6 +13,7 @@ export {
 export { type DenoisingRun, denoisingRun } from './diffusion/denoisingRun.ts'
 export { type DiffuseOptions, diffuse, guidedDenoiser, samplerOf } from './diffusion/diffuse.ts'
 export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
+export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
 export { type Integrated, type IntegrateOptions, integrate } from './diffusion/integrate.ts'
 export type { ClassConditionalModel, Noisy } from './diffusion/network.ts'
