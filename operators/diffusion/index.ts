@@ -11,6 +11,15 @@ export {
   type Predict,
   predictor,
 } from './denoiser.ts'
+export {
+  nextStep,
+  type Slope,
+  squaredErrorNorm,
+  type Tolerance,
+  type Trial,
+  trialStep,
+} from './flow/dormandPrince.ts'
+export { assignment, optimalPairing } from './flow/optimalPairing.ts'
 export { classifierFree } from './guidance/classifierFree.ts'
 export {
   type ClassifierGuidance,
