@@ -1,0 +1,58 @@
+/** One denoising step of 16 pictures with the bundled diffusion model's U-Net: its prediction and DDIM's move. */
+import { alternate, checkEqual, median } from '../measure.ts'
+import { benchEngine, THREADS } from '../ours.ts'
+import { numberIn, numbersIn, type Peer } from '../peer.ts'
+import { figure } from '../results.ts'
+import { lowerIsBetter, orReason, type Row } from '../row.ts'
+import { levels, loadInto, unetBatch, unetDenoiser } from '../unetBench.ts'
+
+const BATCH = 16
+
+export const row: Row = {
+  name: 'denoise-step',
+  title: 'denoising step of 16 pictures, a U-Net of 0.7 M parameters, 28 x 28 pixels',
+  unit: 'ms',
+  target: 'ratio >= 0.7',
+  peer: 'PyTorch',
+  run: async tools => {
+    const engine = benchEngine()
+    const batch = unetBatch(BATCH)
+    const denoise = unetDenoiser(engine)
+    const ask = (peer: Peer) => peer.ask({ do: 'denoise', steps: 1, ...levels, ...batch })
+    const beside = async (name: string, peer: Peer | string) => {
+      if (typeof peer === 'string') return { name, reason: peer, ours: [], theirs: [] }
+      await loadInto(peer, tools.cache, THREADS)
+      const worst = checkEqual(name, denoise(batch, 1).sample, numbersIn(await ask(peer), 'sample'), 1e-3)
+      const pairs = await alternate(
+        tools.pairs,
+        () => denoise(batch, 1).milliseconds,
+        async () => numberIn(await ask(peer), 'milliseconds'),
+      )
+      return { name: peer.version, reason: `samples equal within ${worst.toExponential(0)}`, ...pairs }
+    }
+    const torch = await beside('PyTorch', await orReason(tools.python('unet.py')))
+    const tfjs = await beside('tfjs-wasm', await orReason(tools.node('unet.mjs')))
+    const alone =
+      torch.ours.length + tfjs.ours.length > 0 ? [...torch.ours, ...tfjs.ours] : [denoise(batch, 1).milliseconds]
+    const value = median(torch.ours.length > 0 ? torch.ours : alone)
+    const peerValue = torch.theirs.length > 0 ? median(torch.theirs) : null
+    const line = ({ name, reason, ours, theirs }: typeof torch): string =>
+      theirs.length === 0
+        ? `${name}: ${reason}`
+        : `${name}: ${figure(median(theirs))} ms, ${figure(median(theirs) / median(ours))} times ours, ${reason}`
+    return {
+      value,
+      peerValue,
+      ratio: lowerIsBetter(value, peerValue),
+      threads: THREADS,
+      runs: tools.pairs,
+      note: [engine.backend, line(torch), line(tfjs), `${figure(value / BATCH)} ms a picture`].join('; '),
+      details: {
+        'ours beside PyTorch': torch.ours,
+        PyTorch: torch.theirs,
+        'ours beside tfjs-wasm': tfjs.ours,
+        'tfjs-wasm': tfjs.theirs,
+      },
+    }
+  },
+}

@@ -1,0 +1,51 @@
+/** One training step of the bundled diffusion model's U-Net, batch 32: forward, backward, clip to norm 1, AdamW. */
+import { alternate, checkEqual, median } from '../measure.ts'
+import { benchEngine, THREADS } from '../ours.ts'
+import { numberIn, numbersIn } from '../peer.ts'
+import { lowerIsBetter, orReason, type Row } from '../row.ts'
+import { loadInto, unetBatch, unetTrainer } from '../unetBench.ts'
+
+const BATCH = 32
+
+export const row: Row = {
+  name: 'unet-step',
+  title: 'training step of a U-Net of 0.7 M parameters, 28 x 28 pixels, batch 32',
+  unit: 'ms',
+  target: 'ratio >= 0.7',
+  peer: 'PyTorch',
+  run: async tools => {
+    const engine = benchEngine()
+    const batch = unetBatch(BATCH)
+    const train = unetTrainer(engine)
+    const torch = await orReason(tools.python('unet.py'))
+    const ask = (steps: number) =>
+      typeof torch === 'string' ? Promise.reject(new Error(torch)) : torch.ask({ do: 'train', steps, ...batch })
+    let difference = 'not compared'
+    if (typeof torch !== 'string') {
+      await loadInto(torch, tools.cache, THREADS)
+      const worst = checkEqual('losses', train(batch, 3).losses, numbersIn(await ask(3), 'losses'), 1e-3)
+      difference = `losses of 3 steps equal within ${worst.toExponential(0)}`
+    }
+    const { ours, theirs } = await alternate(
+      tools.pairs,
+      () => train(batch, 1).milliseconds,
+      typeof torch === 'string' ? null : async () => numberIn(await ask(1), 'milliseconds'),
+    )
+    const value = median(ours)
+    const peerValue = theirs.length === 0 ? null : median(theirs)
+    return {
+      value,
+      peerValue,
+      ratio: lowerIsBetter(value, peerValue),
+      threads: THREADS,
+      runs: tools.pairs,
+      note: [
+        engine.backend,
+        typeof torch === 'string' ? torch : `${torch.version}, 1 thread`,
+        difference,
+        "tfjs-wasm cannot train it: it lacks the gradient of conv2d's filter",
+      ].join('; '),
+      details: { ours, theirs },
+    }
+  },
+}
