@@ -1,4 +1,4 @@
-/** Problems of law K1 whose sizes leave the first tile, workgroup or piece of every WGSL kernel, and end inside one. */
+/** Problems of law K1 whose sizes leave the first tile, workgroup or piece of every kernel that has them, and end inside one. */
 import type { Fused } from '../../../src/engine/engine.ts'
 import { attention, attentionPullback } from '../../../src/kernel/attention.ts'
 import { crossEntropy, crossEntropySizes } from '../../../src/kernel/crossEntropy.ts'

@@ -1,18 +1,13 @@
-/** Kernels over rows, one launch each: softmax, the normalisations and cross-entropy, with the sums that their formulas share. */
+/** Kernels over rows, one launch each: the normalisations and cross-entropy, with the sums that their formulas share. */
 import type { Storage } from '../../../../tensor/storage.ts'
 import type { CrossEntropySizes, Fused, Primitives, Rows } from '../../../engine.ts'
 import type { WgslLauncher } from '../launcher.ts'
-import { WORKGROUP } from '../program.ts'
-import { along, FOLDS, LOWEST, ROW } from './fold.ts'
+import { along, FOLDS } from './fold.ts'
 
-type Names =
-  | 'softmax'
-  | 'softmaxPullback'
-  | 'layerNorm'
-  | 'layerNormPullback'
-  | 'rmsNorm'
-  | 'rmsNormPullback'
-  | 'crossEntropy'
+/** Below every f32 that is a number. */
+const LOWEST = '-3.4028234e38'
+
+type Names = 'layerNorm' | 'layerNormPullback' | 'rmsNorm' | 'rmsNormPullback' | 'crossEntropy'
 
 /** Operands that are there. */
 const present = (operands: Readonly<Record<string, Storage | null>>) => {
@@ -44,7 +39,7 @@ export const rowKernels = (
         integers: ['rows', 'columns'],
         reals: Object.keys(reals),
         declarations: FOLDS,
-        body: `${ROW}\n${body}`,
+        body: `if (group >= p.rows) { return; } let row = group * p.columns;\n${body}`,
       }),
       rows,
       { reads: [...from.storages, ...host], writes: to.storages, scalars: [rows, columns, ...Object.values(reals)] },
@@ -75,38 +70,6 @@ if (lane == 0u) { deviation[group] = r; ${mean === null ? '' : 'mean[group] = m;
       { epsilon },
     )
 
-  /** Sums over rows of `term` for each column, in two stages: pieces of rows, then the pieces. */
-  const columnSum = (
-    key: string,
-    out: Storage,
-    term: string,
-    reads: Readonly<Record<string, Storage | null>>,
-    { rows, columns }: Rows,
-  ): void => {
-    const piece = Math.max(16, Math.ceil(Math.sqrt(rows)))
-    const pieces = Math.ceil(rows / piece)
-    const blocks = Math.ceil(columns / WORKGROUP)
-    const from = present(reads)
-    temporary([pieces * columns], partial => {
-      dispatch(
-        `${key} ${from.names}`,
-        () => ({
-          reads: from.names,
-          writes: ['out'],
-          integers: ['rows', 'columns', 'pieces', 'piece', 'blocks'],
-          body: `let k = group % p.blocks * ${WORKGROUP}u + lane; let part = group / p.blocks;
-if (k >= p.columns || part >= p.pieces) { return; }
-var sum = 0.0;
-for (var r = part * p.piece; r < min((part + 1u) * p.piece, p.rows); r++) { let i = r * p.columns + k; sum += ${term}; }
-out[part * p.columns + k] = sum;`,
-        }),
-        pieces * blocks,
-        { reads: from.storages, writes: [partial], scalars: [rows, columns, pieces, piece, blocks] },
-      )
-      reduce('sum', out, partial, { outer: 1, length: pieces, inner: columns })
-    })
-  }
-
   const pullback = (
     dx: Storage,
     dWeight: Storage | null,
@@ -118,52 +81,29 @@ out[part * p.columns + k] = sum;`,
     deviation: Storage,
     size: Rows,
   ): void => {
-    const name = mean === null ? 'rmsNormPullback' : 'layerNormPullback'
     const g = `dy[row + k]${weight === null ? '' : ' * weight[k]'}`
-    perRow(
-      name,
-      size,
-      `let m = ${mean === null ? '0.0' : 'mean[group]'}; let r = deviation[group];
+    const normal = mean === null ? 'x[row + k] * r' : '(x[row + k] - mean[group]) * r'
+    const { rows, columns } = size
+    const column = { outer: 1, length: rows, inner: columns }
+    temporary([dWeight === null ? 0 : rows * columns], terms => {
+      perRow(
+        mean === null ? 'rmsNormPullback' : 'layerNormPullback',
+        size,
+        `let r = deviation[group];
 var s = 0.0; var t = 0.0;
-${along(`let g = ${g}; s += g * (x[row + k] - m) * r; t += g;`)}
-let normal = total(lane, s) / f32(p.columns);
-${mean === null ? 'let average = 0.0;' : `let average = total(lane, t) / f32(p.columns);`}
-${along(`dx[row + k] = r * (${g} - (x[row + k] - m) * r * normal - average);`)}`,
-      { dy, x, deviation, mean, weight },
-      { dx },
-    )
-    const centred = mean === null ? 'x[i]' : '(x[i] - mean[r])'
-    if (dWeight !== null)
-      columnSum(`${name} weight`, dWeight, `dy[i] * ${centred} * deviation[r]`, { dy, x, deviation, mean }, size)
-    if (dBias !== null) columnSum(`${name} bias`, dBias, 'dy[i]', { dy }, size)
+${along(`let g = ${g}; s += g * ${normal}; t += g;`)}
+let inner = total(lane, s) / f32(p.columns);
+${mean === null ? 'let average = 0.0;' : 'let average = total(lane, t) / f32(p.columns);'}
+${along(`let n = ${normal}; dx[row + k] = r * (${g} - n * inner - average); ${dWeight === null ? '' : 'terms[row + k] = dy[row + k] * n;'}`)}`,
+        { dy, x, deviation, mean, weight },
+        { dx, terms: dWeight === null ? null : terms },
+      )
+      if (dWeight !== null) reduce('sum', dWeight, terms, column)
+    })
+    if (dBias !== null) reduce('sum', dBias, dy, column)
   }
 
   return {
-    softmax: (out, x, size) =>
-      perRow(
-        'softmax',
-        size,
-        `var m = -3e38;
-${along('m = max(m, x[row + k]);')}
-m = largest(lane, m);
-var s = 0.0;
-${along('s += exp(x[row + k] - m);')}
-s = max(total(lane, s), 1.0);
-${along('out[row + k] = exp(x[row + k] - m) / s;')}`,
-        { x },
-        { out },
-      ),
-    softmaxPullback: (dx, dy, y, size) =>
-      perRow(
-        'softmaxPullback',
-        size,
-        `var s = 0.0;
-${along('s += dy[row + k] * y[row + k];')}
-s = total(lane, s);
-${along('dx[row + k] = y[row + k] * (dy[row + k] - s);')}`,
-        { dy, y },
-        { dx },
-      ),
     layerNorm: forward,
     layerNormPullback: pullback,
     rmsNorm: (out, deviation, x, weight, epsilon, size) =>
