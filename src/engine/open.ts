@@ -21,6 +21,8 @@ export interface Opened {
   readonly reason: string
 }
 
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 const sentence = (...parts: readonly string[]): string => parts.filter(part => part !== '').join('; ')
 
 /** The wasm engine on all processors, which small kernels never wait for. */
@@ -50,6 +52,17 @@ const hardware = async (): Promise<FoundAdapter | string> => {
     : `the only WebGPU adapter, ${found.name}, computes on the CPU`
 }
 
+/** The engine on real hardware, or why there is none. */
+const openHardware = async (): Promise<Opened | string> => {
+  const found = await hardware()
+  if (typeof found === 'string') return found
+  try {
+    return await openGpu('webgpu', found, 'WebGPU has a GPU', '')
+  } catch (error) {
+    return `WebGPU has a GPU, ${found.name}, that does not open: ${said(error)}`
+  }
+}
+
 /**
  * An engine by name, and why. `auto`: `gpu` where WebGPU has real hardware, else `wasm`, else `reference`. `gpu` without such hardware is
  * what gpu.js finds, unless a mode is asked for; its `fallbackReason` and the reason say so.
@@ -68,13 +81,15 @@ export const openEngine = async (name: EngineName, { mode, noGpu = '' }: OpenOpt
     case 'wasm':
       return openWasm('asked for')
     case 'auto': {
-      const found = noGpu === '' ? await hardware() : noGpu
-      if (typeof found !== 'string') return openGpu('webgpu', found, 'WebGPU has a GPU', '')
+      const opened = noGpu === '' ? await openHardware() : noGpu
+      if (typeof opened !== 'string') return opened
       try {
-        return openWasm(`${found}, and WebAssembly SIMD is the fastest engine on a CPU`)
+        return openWasm(`${opened}, and WebAssembly SIMD is the fastest engine on a CPU`)
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error)
-        return { engine: referenceEngine(), reason: sentence(found, `WebAssembly SIMD does not run here: ${why}`) }
+        return {
+          engine: referenceEngine(),
+          reason: sentence(opened, `WebAssembly SIMD does not run here: ${said(error)}`),
+        }
       }
     }
   }

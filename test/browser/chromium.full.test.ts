@@ -1,10 +1,4 @@
 /** The same bundle decodes the same tokens in Chromium as in Node, and an unsubscribe stops it there too. */
-import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { chromium } from 'playwright-core'
 import { lastValueFrom, toArray } from 'rxjs'
 import test from 'tape'
 import { trainCharacterTokenizer } from '../../operators/token/character.ts'
@@ -21,18 +15,7 @@ import { writeSafetensors } from '../../src/format/safetensors.ts'
 import { initialize } from '../../src/initialize.ts'
 import { key } from '../../src/random.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
-
-const here = dirname(fileURLToPath(import.meta.url))
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import { noChromium, runPage } from './chromium.ts'
 
 /** A small model with random weights, as files. */
 const modelFiles = async (): Promise<ReadonlyMap<string, Uint8Array>> => {
@@ -48,52 +31,23 @@ const modelFiles = async (): Promise<ReadonlyMap<string, Uint8Array>> => {
 }
 
 test('Chromium decodes what Node decodes', async t => {
-  if (!existsSync(CHROMIUM)) {
-    t.comment(`skipped: no Chromium at ${CHROMIUM} (set CHROMIUM)`)
+  const why = noChromium()
+  if (why !== '') {
+    t.comment(`skipped: ${why}`)
     t.pass('nothing to compare')
     return t.end()
   }
   const files = await modelFiles()
-  const bundle = await build({
-    entryPoints: [join(here, 'page.ts')],
-    bundle: true,
-    format: 'esm',
-    platform: 'browser',
-    write: false,
-  })
-  const script = bundle.outputFiles[0]?.contents ?? new Uint8Array()
-  const server = createServer(({ url = '/' }, response) => {
-    const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
-    const file = files.get(url.replace('/model/', ''))
-    const [type, body] =
-      url === '/page.js'
-        ? ['text/javascript', script]
-        : file
-          ? ['application/octet-stream', file]
-          : ['text/html', '<body><script type="module" src="/page.js"></script>']
-    response.writeHead(200, { 'Content-Type': type, ...isolated }).end(body)
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
-  try {
-    const page = await browser.newPage()
-    await page.goto(`http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/`)
-    const text = await page.locator('body[data-result]').getAttribute('data-result', { timeout: 30_000 })
-    const result: Readonly<Record<string, unknown>> = JSON.parse(text ?? '{}')
-    const model = openModelFiles({ where: 'model', read: name => files.get(name) ?? null }, wasmEngine())
-    const expected = await lastValueFrom(generate(model, 'to be', { tokens: 16, greedy: true }).pipe(toArray()))
-    t.equal(result.error, undefined, 'no error in the page')
-    t.deepEqual(
-      result.tokens,
-      expected.map(({ token }) => token),
-      `the same tokens on ${result.backend}`,
-    )
-    t.equal(result.moved, 0, 'S10 after the unsubscribe no kernel is launched')
-    t.equal(result.left, 0, 'S15 and nothing is left')
-  } finally {
-    await browser.close()
-    server.close()
-  }
+  const result: Readonly<Record<string, unknown>> = await runPage('page.ts', { files })
+  const model = openModelFiles({ where: 'model', read: name => files.get(name) ?? null }, wasmEngine())
+  const expected = await lastValueFrom(generate(model, 'to be', { tokens: 16, greedy: true }).pipe(toArray()))
+  t.equal(result.error, undefined, 'no error in the page')
+  t.deepEqual(
+    result.tokens,
+    expected.map(({ token }) => token),
+    `the same tokens on ${result.backend}`,
+  )
+  t.equal(result.moved, 0, 'S10 after the unsubscribe no kernel is launched')
+  t.equal(result.left, 0, 'S15 and nothing is left')
   t.end()
 })

@@ -8,7 +8,7 @@ const names = ['config.json', 'model.safetensors', 'tokenizer.json']
 
 const load = async (name: string): Promise<readonly [string, Uint8Array]> => [
   name,
-  new Uint8Array(await (await fetch(`/model/${name}`)).arrayBuffer()),
+  new Uint8Array(await (await fetch(`/files/${name}`)).arrayBuffer()),
 ]
 
 const run = async (): Promise<object> => {

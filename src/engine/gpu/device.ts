@@ -12,6 +12,8 @@ export type GpuMode = 'cpu' | 'webasm' | 'webgpu' | 'webgl2' | 'gpu'
 
 /** Numbers that stay on the device: a WebGL texture. */
 export interface DeviceBuffer {
+  /** Lengths of its axes. A WebGL kernel takes textures of as many axes as at its first run, and no others. */
+  readonly output: readonly number[]
   toArray(): unknown
   clone(): unknown
   delete(): void
@@ -46,7 +48,12 @@ export interface CompiledKernel {
 const LOOP_LIMIT = 2 ** 30
 
 const isDeviceBuffer = (value: unknown): value is DeviceBuffer =>
-  typeof value === 'object' && value !== null && 'toArray' in value && 'delete' in value && 'clone' in value
+  typeof value === 'object' &&
+  value !== null &&
+  'toArray' in value &&
+  'delete' in value &&
+  'clone' in value &&
+  'output' in value
 
 /** Rows of rows of numbers, as gpu.js shapes outputs of two and three axes, in one array. */
 const flatten = (value: unknown, cells: number): Float32Array => {
@@ -199,6 +206,9 @@ export const share = (value: Handle): Handle => {
   if (!isDeviceBuffer(copy)) throw new TypeError('gpu.js cloned a buffer into something else')
   return copy
 }
+
+/** Axes of a handle, where kernels tell them apart. */
+export const axesOf = (value: Handle): number => (value instanceof Float32Array ? 1 : value.output.length)
 
 export const discard = (value: Handle | null): void => {
   if (value !== null && !(value instanceof Float32Array)) value.delete()

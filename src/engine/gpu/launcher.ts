@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors.ts'
 import type { Storage } from '../../tensor/storage.ts'
 import { KernelCache } from './cache.ts'
-import { type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
+import { axesOf, type Device, type Grid, type Handle, type KernelSource, share } from './device.ts'
 import { type GpuStorage, gpuStorage } from './storage.ts'
 
 /** Above this many elements the kernel that uploads is not kept: it holds the numbers twice more. */
@@ -74,11 +74,12 @@ export const launcher = (
       out.replace(new Float32Array(0), 0)
       return
     }
-    const operands: (Handle | number)[] = inputs.map(operand)
+    const operands = inputs.map(operand)
     let name = `${key} ${grid}`
-    for (const input of inputs) name += ` ${input.length}`
-    for (const scalar of scalars) operands.push(scalar)
-    out.replace(kernels.run(name, source, grid, operands), cells)
+    operands.forEach((handle, i) => {
+      name += ` ${inputs[i].length}:${axesOf(handle)}`
+    })
+    out.replace(kernels.run(name, source, grid, [...operands, ...scalars]), cells)
   }
 
   return {

@@ -14,6 +14,7 @@ import { train } from '../../../pipelines/train.ts'
 import { trainer } from '../../../pipelines/trainer.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
+import { openEngine } from '../../../src/engine/open.ts'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { EngineError } from '../../../src/errors.ts'
 import { initialize } from '../../../src/initialize.ts'
@@ -98,6 +99,13 @@ else {
       'and the mask of the host',
     )
     await engine.destroy()
+    t.end()
+  })
+
+  test('auto takes this adapter only if it is no software', async t => {
+    const { engine, reason } = await openEngine('auto')
+    t.equal(engine.backend === 'webgpu', !found.software, reason)
+    if (found.software) t.ok(reason.includes(`${found.name}, computes on the CPU`), 'and the reason names it')
     t.end()
   })
 

@@ -1,0 +1,31 @@
+/** The gpu engine in headless Chromium, on the SwiftShader that Chromium carries: law K1 in each mode, and the tokens of the wasm engine. */
+import test from 'tape'
+import { noChromium, runPage } from './chromium.ts'
+
+const FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+]
+
+test('Chromium: the gpu engine on WebGPU, WebGL 2 and WebAssembly', async t => {
+  const why = noChromium()
+  if (why !== '') {
+    t.comment(`skipped: ${why}`)
+    t.pass('nothing to compute on')
+    return t.end()
+  }
+  const result = await runPage('gpuPage.ts', { flags: FLAGS, timeout: 300_000 })
+  t.equal(result.error, undefined, 'no error in the page')
+  for (const mode of ['webgpu', 'webgl2', 'webasm']) {
+    const { error, problems, failed, backend, adapter } = result.modes[mode]
+    t.equal(error, undefined, `mode ${mode}`)
+    t.equal(backend, mode, `is what ran ${adapter}`)
+    t.deepEqual(failed, [], `K1 ${problems} problems of all kernels`)
+  }
+  t.deepEqual(result.decoded, result.expected, `the tokens ${result.expected} of the wasm engine`)
+  t.equal(result.submissions, result.expected.length, 'one submission a token')
+  t.equal(result.readbacks, result.expected.length, 'and one readback')
+  t.end()
+})

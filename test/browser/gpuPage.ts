@@ -1,0 +1,69 @@
+/** Runs in the browser: law K1 on every mode of the gpu engine that answers there, and what decoding costs on WebGPU. */
+import fc from 'fast-check'
+import { lastValueFrom, toArray } from 'rxjs'
+import { trainCharacterTokenizer } from '../../operators/token/character.ts'
+import { generate } from '../../pipelines/generate.ts'
+import { gpt } from '../../pipelines/gpt.ts'
+import { everyLogits } from '../../pipelines/languageModel.ts'
+import { presetConfig, presets } from '../../pipelines/presets.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import type { GpuMode } from '../../src/engine/gpu/device.ts'
+import { gpuEngine } from '../../src/engine/gpu/engine.ts'
+import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import { initialize } from '../../src/initialize.ts'
+import { key } from '../../src/random.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
+import { largeProblems } from '../engine/gpu/largeProblems.ts'
+import { kernelCases } from '../kernel/problems.ts'
+import { kernelDiscrepancy, type Problem } from '../laws/kernel.ts'
+
+const SEED = 11
+
+/** What breaks law K1. */
+const failures = async (engine: Engine, problems: readonly Problem[]): Promise<readonly string[]> => {
+  const failed: string[] = []
+  for (const problem of problems) {
+    const { ratio, at } = await kernelDiscrepancy(engine, problem)
+    if (ratio > 1) failed.push(`${ratio.toPrecision(3)} times the bound at ${at}`)
+  }
+  return failed
+}
+
+const decode = async (engine: Engine): Promise<readonly number[]> => {
+  const tokenizer = trainCharacterTokenizer(['abcdefghijklmnop'])
+  const model = gpt(presetConfig(presets.tiny, tokenizer.vocabularySize, 0))
+  const parameters = initialize(everyLogits(model), tokens([0]), engine, key(7))
+  const options = { tokens: 8, seed: 5 }
+  const all = await lastValueFrom(
+    generate({ model, parameters, tokenizer }, Int32Array.of(1, 2, 3), options).pipe(toArray()),
+  )
+  return all.map(({ token }) => token)
+}
+
+const onMode = async (mode: GpuMode): Promise<object> => {
+  try {
+    const engine = gpuEngine({ mode })
+    await engine.ready
+    const problems = kernelCases.flatMap(({ problem }) => fc.sample(problem, { seed: SEED, numRuns: 2 }))
+    const failed = await failures(engine, mode === 'webgpu' ? [...problems, ...largeProblems] : problems)
+    const { backend, adapter, fallbackReason } = engine
+    await engine.destroy()
+    return { problems: problems.length, failed, backend, adapter, fallbackReason }
+  } catch (error) {
+    return { error: String(error) }
+  }
+}
+
+const run = async (): Promise<object> => {
+  const modes: Record<string, object> = {}
+  for (const mode of ['webgpu', 'webgl2', 'webasm'] as const) modes[mode] = await onMode(mode)
+  const engine = gpuEngine({ mode: 'webgpu' })
+  const decoded = await decode(engine)
+  const { submissions, readbacks } = engine.work
+  return { modes, decoded, expected: await decode(wasmEngine()), submissions, readbacks }
+}
+
+run().then(
+  result => document.body.setAttribute('data-result', JSON.stringify(result)),
+  (error: unknown) => document.body.setAttribute('data-result', JSON.stringify({ error: String(error) })),
+)
