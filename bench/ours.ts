@@ -71,8 +71,12 @@ export const batchTokens = (rows: readonly (readonly number[])[] = []): Tokens =
   tokens(rows.flat(), [rows.length, rows[0]?.length ?? 0])
 
 /** One training run, stream and all, that advances by as many steps as it is asked for. */
-export const gptTrainer = (shape: GptShape, weights: HostTensors, rate: number): GptTrainer => {
-  const engine = benchEngine()
+export const gptTrainer = (
+  shape: GptShape,
+  weights: HostTensors,
+  rate: number,
+  engine: Engine = benchEngine(),
+): GptTrainer => {
   const queue: Batch[] = []
   const demand$ = new Subject<number>()
   let losses: number[] = []
@@ -132,8 +136,7 @@ export const characters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCodePoint(33 + i)).join('')
 
 /** Greedy text through `generate`: the cached decoder, sampler, detokenizer and stop rules, as a user gets it. */
-export const gptDecoder = (shape: GptShape, weights: HostTensors): GptDecoder => {
-  const engine = benchEngine()
+export const gptDecoder = (shape: GptShape, weights: HostTensors, engine: Engine = benchEngine()): GptDecoder => {
   const parameters: Named = upload(weights, engine)
   const model = modelOf(shape)
   const tokenizer = trainCharacterTokenizer([characters(shape.vocabulary)])

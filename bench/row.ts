@@ -30,6 +30,8 @@ export interface Measured {
   readonly note?: string
   /** Further figures of the same run, by name. */
   readonly details?: Readonly<Record<string, number | string | readonly number[]>>
+  /** Why this run proves that the row works and measures nothing: it is printed with the reason and not recorded. */
+  readonly trial?: string
 }
 
 /** A line of results.json. */

@@ -115,7 +115,7 @@ const print = (result: Result) => {
 const runRow = async (row: Row) => {
   say(`bench: ${row.name}`)
   const load = loadavg()[0] ?? 0
-  const { note = '', details = {}, ...measured } = await measure(row)
+  const { note = '', details = {}, trial = '', ...measured } = await measure(row)
   const remeasured = options['remeasure-peers'] ? ' --remeasure-peers' : ''
   const { name, title, unit, target, peer } = row
   const result: Result = {
@@ -137,7 +137,8 @@ const runRow = async (row: Row) => {
     note: load < BUSY ? note : `${note}; MEASURED ON A BUSY MACHINE (load ${load.toFixed(1)}), measure again`,
     details: { ...details, load },
   }
-  record(bench, result)
+  if (trial !== '') say(`bench: ${name} is a TRIAL, not recorded: ${trial}`)
+  else record(bench, result)
   print(result)
 }
 

@@ -1,11 +1,14 @@
-// jax-js on WebAssembly as a peer: training steps of the same GPT as gpt.py, on weights that the asking side wrote. The whole step is one `jit`.
+// jax-js as a peer, on WebAssembly or what the argument names (webgpu): training steps of the same GPT as gpt.py, on weights that the asking side
+// wrote. The whole step is one `jit`.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { answer, need } from './answer.mjs'
 
+const device = process.argv[2] ?? 'wasm'
+if (device === 'webgpu') await import('./webgpu.mjs')
 const { numpy: np, nn, init, defaultDevice, jit, valueAndGrad, tree } = await need('@jax-js/jax')
-await init('wasm')
-defaultDevice('wasm')
+await init(device)
+defaultDevice(device)
 const folder = fileURLToPath(new URL('../node_modules/@jax-js/jax/', import.meta.url))
 const { version } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'))
 
@@ -103,7 +106,7 @@ const stepOf = shape => {
 const oneHot = (ids, classes) => nn.oneHot(np.array(ids, { dtype: np.int32 }), classes)
 let state
 
-await answer(`jax-js wasm ${version}`, {
+await answer(`jax-js ${device} ${version}`, {
   load: ({ weights, heads }) => {
     const p = readSafetensors(weights)
     const layers = Object.keys(p).filter(name => name.endsWith('.ln_1.weight')).length
@@ -117,18 +120,19 @@ await answer(`jax-js wasm ${version}`, {
     state = { p, first: zeros(), second: zeros(), mask, t: 0, step: stepOf({ layers, heads }) }
     return {}
   },
-  train: ({ x, y, rate }) => {
+  train: async ({ x, y, rate }) => {
     const [vocabulary] = state.p['wte.weight'].shape
     const start = performance.now()
-    const losses = x.map((rows, i) => {
+    const losses = []
+    for (const [i, rows] of x.entries()) {
       const { p, first, second, mask, step } = state
       const t = ++state.t
       const corrections = np.array([1 - BETA1 ** t, 1 - BETA2 ** t])
       const inputs = [oneHot(rows, vocabulary), oneHot(y[i], vocabulary), mask.ref, np.array(rate), corrections]
       const { loss, ...next } = step(p, first, second, ...inputs)
       Object.assign(state, next)
-      return loss.js()
-    })
+      losses.push(await loss.jsAsync())
+    }
     return { losses, milliseconds: performance.now() - start }
   },
 })

@@ -1,0 +1,86 @@
+/** One training step of GPT-2's 124M shape without biases (nanoGPT's) on WebGPU, f32, beside jax-js on the same GPU and the floor of its FLOPs. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { gpuRoofline, openGpu } from '../gpu.ts'
+import { alternate, checkEqual, median } from '../measure.ts'
+import { gptTrainer } from '../ours.ts'
+import { numberIn, numbersIn } from '../peer.ts'
+import { figure } from '../results.ts'
+import { lowerIsBetter, orReason, type Row } from '../row.ts'
+import { trainingBatches } from '../trainingRow.ts'
+import { type GptShape, gpt2, gptWeights, writeWeights } from '../weights.ts'
+
+const RATE = 1e-3
+const TRIAL: GptShape = { vocabulary: 65, block: 16, layers: 2, heads: 2, width: 32 }
+
+/** Multiply-adds count twice; backward costs twice forward; attention sees half of all pairs (Kaplan et al., arXiv 2001.08361). */
+const stepFlops = ({ vocabulary, block, layers, width }: GptShape, batch: number): number =>
+  3 * batch * block * (2 * (12 * layers * width ** 2 + vocabulary * width) + 2 * layers * block * width)
+
+export const row: Row = {
+  name: 'gpu-train-gpt2',
+  title: 'training step on WebGPU, GPT-2 124M, block 1024, batch 2',
+  unit: 'ms',
+  target: 'ratio >= 1',
+  peer: 'jax-js on WebGPU',
+  run: async tools => {
+    const { engine, trial } = await openGpu()
+    const shape: GptShape = trial === '' ? { ...gpt2, bias: false } : TRIAL
+    const batch = 2
+    const weights = gptWeights(shape)
+    const file = join(tools.cache, 'gpu-train-gpt2.safetensors')
+    const trainer = gptTrainer(shape, weights, RATE, engine)
+    const { x, y } = trainingBatches(shape, { steps: 1, batch })
+    const step = () => trainer.train(x, y)
+    try {
+      const first = await step()
+      tools.say('bench: gpu-train-gpt2: jax-js')
+      writeWeights(file, weights)
+      const peer = await orReason(tools.node('jax.mjs', 'webgpu'))
+      const theirs = typeof peer === 'string' ? null : () => peer.ask({ do: 'train', x, y, rate: RATE })
+      if (typeof peer !== 'string') await peer.ask({ do: 'load', weights: file, heads: shape.heads })
+      const difference =
+        theirs === null
+          ? null
+          : checkEqual('loss of the first step', first.losses, numbersIn(await theirs(), 'losses'), 1e-3)
+      const before = { ...engine.work }
+      const pairs = await alternate(
+        tools.pairs,
+        async () => (await step()).milliseconds,
+        theirs && (async () => numberIn(await theirs(), 'milliseconds')),
+      )
+      const each = (what: 'submissions' | 'readbacks' | 'launches') =>
+        (engine.work[what] - before[what]) / (tools.pairs + 1)
+      const value = median(pairs.ours)
+      const peerValue = theirs && median(pairs.theirs)
+      const { fused, read } = await gpuRoofline(trial !== '')
+      const rate = stepFlops(shape, batch) / value / 1e6
+      return {
+        value,
+        peerValue,
+        ratio: lowerIsBetter(value, peerValue),
+        threads: 1,
+        runs: tools.pairs,
+        trial,
+        note: [
+          engine.adapter,
+          typeof peer === 'string' ? peer : peer.version,
+          `${figure(each('submissions'))} submissions, ${figure(each('readbacks'))} readbacks and ${figure(each('launches'))} kernels a step`,
+          `${figure(rate)} GFLOP/s, ${((100 * rate) / fused).toFixed(0)} % of the ${figure(fused)} that fused multiply-adds reach`,
+          ...(difference === null ? [] : [`loss of the first step equal within ${difference.toExponential(0)}`]),
+        ].join('; '),
+        details: {
+          fused,
+          read,
+          submissions: each('submissions'),
+          readbacks: each('readbacks'),
+          kernels: each('launches'),
+        },
+      }
+    } finally {
+      trainer.close()
+      rmSync(file, { force: true })
+      await engine.destroy()
+    }
+  },
+}
