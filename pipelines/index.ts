@@ -16,12 +16,33 @@ export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
 export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
 export { type Integrated, type IntegrateOptions, integrate } from './diffusion/integrate.ts'
-export type { ClassConditionalModel, Noisy } from './diffusion/network.ts'
+export {
+  type Autoencoder,
+  autoencoderOf,
+  conjugated,
+  decoded,
+  type LatentDiffusionOptions,
+  latentDiffusion,
+  type PromptOptions,
+  promptedDenoiser,
+  scalingFactor,
+} from './diffusion/latent.ts'
+export {
+  type CaptionOptions,
+  captionedLatents,
+  encodeSet,
+  type LatentSet,
+  textTokens,
+} from './diffusion/latentBatches.ts'
+export type { ClassConditionalModel, Noisy, TextConditionalModel } from './diffusion/network.ts'
 export { networkOf, sampleInput } from './diffusion/networkOf.ts'
 export { type PictureBatch, pictureBatches, randomPictures } from './diffusion/pictureBatches.ts'
 export { type ResidualMlpOptions, residualMlp } from './diffusion/residualMlp.ts'
+export { averagesOf, type DenoiserTraining, trainDenoiser } from './diffusion/trainDenoiser.ts'
 export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from './diffusion/trainWithSamples.ts'
-export { residualBlock, spatialAttention, unet, unetBody } from './diffusion/unet.ts'
+export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './diffusion/unet.ts'
+export { type Vae, vae, vaeLoss } from './diffusion/vae.ts'
+export { type VaeRun, type VaeRunOptions, vaeParameters, vaeRun } from './diffusion/vaeRun.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { gpt, gptBlock } from './gpt.ts'

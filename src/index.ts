@@ -1,10 +1,14 @@
 /** What things are: tensors on engines, kernels, operators, machines, scopes, randomness, formats. */
 export { decode, decodeOrThrow } from './codec/decode.ts'
+export { DenoisingConfig } from './codec/denoising.ts'
+export { DenoisingTrainingOptions } from './codec/denoisingTraining.ts'
 export { GenerationConfig, GenerationOptions } from './codec/generation.ts'
 export { Gpt2Config } from './codec/gpt2.ts'
 export { LlamaConfig } from './codec/llama.ts'
 export { decodeModelConfig, encodeModelConfig, type ModelConfig } from './codec/model.ts'
 export { TrainingOptions } from './codec/training.ts'
+export { UnetConfig } from './codec/unet.ts'
+export { VaeConfig } from './codec/vae.ts'
 export {
   type Context,
   context,

@@ -5,6 +5,7 @@ import type { Operator } from '../../src/operator.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import type { Axes, Tensor } from '../../src/tensor/tensor.ts'
 import { type Times, times } from '../../src/tensor/times.ts'
+import { combine } from './combine.ts'
 import type { Level } from './level.ts'
 import { type Parametrization, separate } from './parametrization.ts'
 
@@ -58,24 +59,34 @@ export const conditioned =
 
 export interface DenoiserOptions {
   readonly prediction: Parametrization
-  /** Keeps predicted x0 within [-clip, clip]; the noise stays the model's. Data should be scaled to that range. */
+  /** Keeps predicted x0 within [-clip, clip]. Data should be scaled to that range. */
   readonly clip?: number
+  /**
+   * With `clip`: what becomes of the noise. `kept` stays the model's, as Diffusers has it unless told `use_clipped_model_output`; `rederived` is what explains the
+   * sample by the clipped x0 (Dhariwal & Nichol's code). Guidance needs the latter: it drives x0 out of range, and noise kept would carry it back the other way.
+   * `kept` unless given.
+   */
+  readonly clippedNoise?: 'kept' | 'rederived'
   /** The model's axis 1 holds the prediction, then v in [-1, 1] for the variance (Nichol & Dhariwal, arXiv 2102.09672, eq. 15). */
   readonly learnedVariance?: boolean
 }
 
 /** Reads predictions as x0 and noise. */
 export const denoiser =
-  (predict: Predict, { prediction, clip, learnedVariance = false }: DenoiserOptions): Denoiser =>
+  (predict: Predict, { prediction, clip, clippedNoise = 'kept', learnedVariance = false }: DenoiserOptions): Denoiser =>
   (x, at) =>
     scope(() => {
       const output = predict(x, at)
       const channels = x.shape[1] ?? 1
       const [mean = output, variance = null] = learnedVariance ? split(output, 1, [channels, channels]) : [output]
-      const { x0, noise } = separate(prediction, x, mean, at)
+      const estimate = separate(prediction, x, mean, at)
+      const x0 = clip === undefined ? estimate.x0 : clamp(estimate.x0, clip)
       return {
-        x0: clip === undefined ? x0 : clamp(x0, clip),
-        noise,
+        x0,
+        noise:
+          clip === undefined || clippedNoise === 'kept'
+            ? estimate.noise
+            : combine([1 / at.sigma, x], [-at.alpha / at.sigma, x0]),
         fraction: variance === null ? null : binary('multiply', binary('add', variance, scalar(x, 1)), scalar(x, 0.5)),
       }
     })

@@ -19,6 +19,7 @@ import { readDenoiser } from './denoisingFiles.ts'
 import { denoiserFiles } from './denoisingFolder.ts'
 import { type DenoisingPresetName, denoisingConfig, denoisingPresets } from './denoisingPresets.ts'
 import { type DenoisingRun, denoisingRun } from './denoisingRun.ts'
+import { AVERAGE, averagesOf, under } from './trainDenoiser.ts'
 
 export interface DenoisingTrainingFolderOptions {
   /** Where checkpoints and the model go. */
@@ -133,22 +134,14 @@ export const trainDenoiserInFolder = ({ out, run, identity }: DenoisingTrainingF
     modelOf: snapshot => denoiserFiles(run.config, averagesOf(snapshot)),
   })
 
-/** Where `averaged` keeps the average in the optimizer's state. */
-const AVERAGE = 'average/average/'
 /** Where a checkpoint keeps the parameters themselves, its model being the average. */
 const PARAMETERS = 'parameters/'
-
-/** The tensors whose names begin so, without that beginning. */
-const under = (prefix: string, tensors: HostTensors): Map<string, HostTensor> =>
-  new Map([...tensors].flatMap(([name, x]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), x]] : [])))
 
 const prefixed = (prefix: string, tensors: HostTensors): [string, HostTensor][] =>
   [...tensors].map(([name, x]) => [`${prefix}${name}`, x])
 
 const without = (prefix: string, tensors: HostTensors): [string, HostTensor][] =>
   [...tensors].filter(([name]) => !name.startsWith(prefix))
-
-const averagesOf = ({ optimizer }: Snapshot): HostTensors => under(AVERAGE, optimizer.tensors)
 
 const checkpointOf = (
   snapshot: Snapshot,

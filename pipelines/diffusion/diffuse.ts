@@ -66,6 +66,7 @@ export const guidedDenoiser = (
   return denoiser(classifierFree(conditional, unconditional, untold ? 0 : guidance), {
     prediction: config.prediction_type,
     clip: 1,
+    clippedNoise: 'rederived',
   })
 }
 

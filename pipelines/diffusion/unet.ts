@@ -16,7 +16,8 @@ import type { UnetConfig } from '../../src/codec/unet.ts'
 import { type Initializer, zerosInit } from '../../src/context.ts'
 import { type Apply, define, type Wire } from '../../src/define.ts'
 import { add, id, type Operator, residual, scoped, sequence } from '../../src/operator.ts'
-import type { ClassConditionalModel, Noisy } from './network.ts'
+import type { Tokens } from '../../src/tensor/tokens.ts'
+import type { ClassConditionalModel, Noisy, TextConditionalModel } from './network.ts'
 
 /** Columns of the time embedding. */
 const FREQUENCIES = 128
@@ -180,5 +181,18 @@ export const unet = (config: UnetConfig): ClassConditionalModel => {
     const label = at(labels, embedding({ name: 'label_emb', vocabulary: config.num_classes + 1, width }))
     const condition = at(at.both(time, label), add<Hidden>())
     return at(at.all(image, condition, condition), unetBody(config))
+  })
+}
+
+/**
+ * A U-Net told the noise level and a text: the text's hidden states are what its cross-attention reads, so the configuration needs a `context_dim` of their width. Any
+ * operator from token ids (batch, time) is a text encoder, for instance the body of a `gpt`. Source: Rombach et al., arXiv 2112.10752, 3.3.
+ */
+export const textUnet = (config: UnetConfig, encoder: Operator<Tokens, Hidden>): TextConditionalModel => {
+  const width = conditionWidth(config)
+  return define<Noisy, Planes>((at, input) => {
+    const [image, times, text] = at.triple(input)
+    const condition = at(times, timeCondition({ name: 'time_embed', width, frequencies: FREQUENCIES }))
+    return at(at.all(image, condition, at(text, scoped('text_encoder', encoder))), unetBody(config))
   })
 }

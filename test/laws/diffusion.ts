@@ -1,4 +1,4 @@
-/** The laws of diffusion, X1-X8 and X10, as predicates over schedules, conversions, samplers and guidance, so that a wrong one can be shown to fail. */
+/** The laws of diffusion, X1-X10, as predicates over schedules, conversions, samplers and guidance, so that a wrong one can be shown to fail. */
 import type { Denoiser, Predict } from '../../operators/diffusion/denoiser.ts'
 import type { Level } from '../../operators/diffusion/level.ts'
 import type { Parametrization } from '../../operators/diffusion/parametrization.ts'
@@ -143,6 +143,19 @@ export const X8 = {
       nearAll(guided(w), affine, 1e-9)
     )
   },
+}
+
+export const X9 = {
+  id: 'X9',
+  name: 'latent diffusion is conjugation: with an orthonormal autoencoder it is diffusion of pictures; KL >= 0, and 0 at N(0, 1) alone',
+  /** What sampling latents and decoding gives, and what sampling pictures gives. */
+  conjugates: (latent: Tensor, pictures: Tensor): boolean => nearAll(latent, pictures, 1e-9),
+  /** decode ∘ encode at a scaling factor. */
+  inverts: (x: Tensor, encode: (x: Tensor) => Tensor, decode: (z: Tensor) => Tensor): boolean =>
+    nearAll(decode(encode(x)), x, 1e-9),
+  /** Of a Gaussian, and whether that is N(0, 1). */
+  diverges: (divergence: number, standard: boolean): boolean =>
+    standard ? Math.abs(divergence) < 1e-12 : divergence > 0,
 }
 
 export const X10 = {

@@ -1,0 +1,110 @@
+import { concatMap, from, last, map, type Observable, of, scan } from 'rxjs'
+import type { NoiseSchedule, Parametrization } from '../../operators/diffusion/index.ts'
+import { averaged } from '../../operators/optimizer/index.ts'
+import type { DenoisingTrainingOptions } from '../../src/codec/denoisingTraining.ts'
+import { context, type Named } from '../../src/context.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import type { HostTensor, HostTensors } from '../../src/format/hostTensor.ts'
+import { initialize } from '../../src/initialize.ts'
+import { fold, type Key, key } from '../../src/random.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import { read } from '../../src/tensor/tensor.ts'
+import { batches } from '../../streams/index.ts'
+import { optimizerOf, type RunStep, runTraining, type Snapshot } from '../runTraining.ts'
+import type { Objective } from '../trainer.ts'
+import { denoisingObjective, evenLevels } from './denoisingObjective.ts'
+import type { ClassConditionalModel, Noisy } from './network.ts'
+import type { PictureBatch } from './pictureBatches.ts'
+
+/** A denoiser and what it learns from: pictures, or latents of them, and what each shows. */
+export interface DenoiserTraining {
+  readonly engine: Engine
+  readonly model: ClassConditionalModel
+  /** An input of the right shapes, from which parameters are declared. */
+  readonly input: Noisy
+  readonly schedule: NoiseSchedule
+  readonly prediction: Parametrization
+  readonly options: DenoisingTrainingOptions
+  /** Batch number `index` of the run of a key. */
+  readonly batchesOf: (key: Key) => (index: number) => PictureBatch
+  /** Held out, from the start at each validation; null where nothing is. */
+  readonly validation: (() => Iterable<PictureBatch>) | null
+  /** Where to go on; from the start where null. */
+  readonly from: Snapshot | null
+}
+
+const BATCHES = 'batches'
+const NOISE = 'noise'
+const PARAMETERS = 'parameters'
+const VALIDATION = 'validation'
+
+/** The average weighs the beginning less, where the parameters are still far from what they will be. */
+const decayOf =
+  (most: number) =>
+  (step: number): number =>
+    Math.min(most, (1 + step) / (10 + step))
+
+/** The mean of an objective over batches, weighted by their size; the noise of a batch is its index' own. */
+const meanLoss = (
+  objective: Objective<PictureBatch>,
+  parameters: Named,
+  source: Iterable<PictureBatch>,
+  noise: Key,
+): Observable<number> =>
+  batches(source).pipe(
+    concatMap(batch => {
+      const count = batch.shape[0] ?? 0
+      const { loss } = scope(() => {
+        const c = context(parameters, { key: fold(noise, batch.index), differentiable: false })
+        return { loss: read(objective(c, batch).value) }
+      })
+      const weighted = (data: ArrayLike<number>) => ({ count, sum: count * (data[0] ?? Number.NaN) })
+      return loss instanceof Promise ? from(loss.then(weighted)) : of(weighted(loss))
+    }),
+    scan((total, next) => ({ count: total.count + next.count, sum: total.sum + next.sum })),
+    last(),
+    map(({ count, sum }) => sum / count),
+  )
+
+/** Trains a denoiser; validates the averaged weights at levels spread evenly. See `runTraining`. */
+export const trainDenoiser = ({
+  engine,
+  model,
+  input,
+  schedule,
+  prediction,
+  options,
+  batchesOf,
+  validation,
+  from,
+}: DenoiserTraining): Observable<RunStep> => {
+  const run = key(options.seed)
+  const { optimizer, rate } = optimizerOf(options)
+  const objectiveOptions = { engine, model, schedule, prediction, weighting: options.weighting }
+  const measured = denoisingObjective({ ...objectiveOptions, levelsOf: evenLevels })
+  return runTraining({
+    engine,
+    options,
+    rate,
+    optimizer: averaged(optimizer, decayOf(options.averageDecay)),
+    parameters: () => initialize(model, input, engine, fold(run, PARAMETERS)),
+    objective: denoisingObjective(objectiveOptions),
+    batchAt: batchesOf(fold(run, BATCHES)),
+    key: fold(run, NOISE),
+    validate:
+      validation === null
+        ? null
+        : state => meanLoss(measured, state.optimizer.average.average, validation(), fold(run, VALIDATION)),
+    from,
+  })
+}
+
+/** Where `averaged` keeps the average in the optimizer's state. */
+export const AVERAGE = 'average/average/'
+
+/** The tensors whose names begin so, without that beginning. */
+export const under = (prefix: string, tensors: HostTensors): Map<string, HostTensor> =>
+  new Map([...tensors].flatMap(([name, x]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), x]] : [])))
+
+/** The averaged weights of a run: its model. */
+export const averagesOf = ({ optimizer }: Snapshot): HostTensors => under(AVERAGE, optimizer.tensors)
