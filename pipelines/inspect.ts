@@ -12,7 +12,7 @@ import { emptyMatrix } from '../src/tensor/quantizedMatrix.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { empty, sizeOf } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
-import { decoder } from './decoder.ts'
+import { decoder, truncate } from './decoder.ts'
 import { everyLogits, nextLogits } from './languageModel.ts'
 import { modelOf } from './model.ts'
 import { lossGradient, nextTokenByBlocks } from './trainer.ts'
@@ -37,13 +37,16 @@ export interface Inspection {
     /** One cached decoding step, at the first and at the last position. */
     readonly decodeFirst: number
     readonly decodeLast: number
+    /** A prompt that fills the context in one pass, a token of it; logits of the last position only. */
+    readonly prefill: number
     /** Loss and gradient of one sequence of full context, a token of it. */
     readonly train: number
   }
-  /** Bytes of the tensors that kernels read and write for a token: f32 but for matrices in fewer bits. */
+  /** Bytes of the tensors that kernels read and write for a token: f32 but for matrices in fewer bits. Of the same passes. */
   readonly bytes: {
-    /** One cached decoding step at the last position. */
+    readonly decodeFirst: number
     readonly decodeLast: number
+    readonly prefill: number
     /** As `memory.train`, of f32 parameters. */
     readonly train: number
   }
@@ -97,21 +100,20 @@ const cost = (engine: Engine, work: () => void): Cost => {
   }
 }
 
-/** Decoding at the first and at the last position. */
+/** Decoding at the first and at the last position, and a prompt of full context; the caches are there already. */
 const decoding = (config: ModelConfig, specs: Specs, stored: StoredMatrices) => {
   const model = modelOf(config)
   const { positions } = model
   const engine = shapeEngine()
   const machine = decoder(nextLogits(model), { parameters: declaredAs(stored, specs, engine), capacity: positions })
   const held = engine.counter.liveBytes
-  const step = (length: number) => {
-    const state = length === 0 ? machine.init() : scope(() => machine.step(machine.init(), row(length))[1])
-    return { state, ...cost(engine, () => scope(() => machine.step(state, row(1))[1])) }
-  }
-  const first = step(0)
-  const last = step(positions - 1)
-  const cache = Object.values(last.state.caches).reduce((bytes, { shape }) => bytes + sizeOf(shape) * BYTES, 0)
-  return { first, last, cache, held }
+  let state = scope(() => machine.step(machine.init(), row(positions))[1])
+  const step = (position: number, count: number): Cost =>
+    cost(engine, () => {
+      state = scope(() => machine.step(truncate(state, position), row(count))[1])
+    })
+  const cache = Object.values(state.caches).reduce((bytes, { shape }) => bytes + sizeOf(shape) * BYTES, 0)
+  return { last: step(positions - 1, 1), first: step(0, 1), whole: step(0, positions), cache, held }
 }
 
 const training = (config: ModelConfig, specs: Specs) => {
@@ -133,15 +135,25 @@ export const inspect = (config: ModelConfig, tensors: HostTensors = new Map()): 
     return { name, shape, elements: sizeOf(shape), type }
   })
   const parameters = inspected.reduce((sum, { elements }) => sum + elements, 0)
-  const { first, last, cache, held } = decoding(config, specs, stored)
+  const { first, last, whole, cache, held } = decoding(config, specs, stored)
   const train = training(config, specs)
   return {
     parameters,
     tensors: inspected,
     vocabulary,
     context,
-    flops: { decodeFirst: first.flops, decodeLast: last.flops, train: train.flops / context },
-    bytes: { decodeLast: last.movedBytes, train: train.movedBytes / context },
+    flops: {
+      decodeFirst: first.flops,
+      decodeLast: last.flops,
+      prefill: whole.flops / context,
+      train: train.flops / context,
+    },
+    bytes: {
+      decodeFirst: first.movedBytes,
+      decodeLast: last.movedBytes,
+      prefill: whole.movedBytes / context,
+      train: train.movedBytes / context,
+    },
     memory: { parameters: held, cache, decode: last.peakBytes, train: train.peakBytes },
   }
 }

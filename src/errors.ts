@@ -20,7 +20,12 @@ export class NumericError extends Error {
   override readonly name: string = 'NumericError'
 }
 
-/** An engine cannot go on: its device was lost, its memory is exhausted. The message names the cause; later calls report the same error. */
+/**
+ * An engine failed: its device was lost, its memory is exhausted, a worker crashed. The message names the cause and says whether the engine goes on.
+ * Where it does not, every later call but freeing throws the same error at once.
+ */
 export class EngineError extends Error {
   override readonly name: string = 'EngineError'
+  /** Whether the engine still computes. */
+  readonly usable: boolean = false
 }

@@ -30,6 +30,7 @@ export { type EngineName, engineNames, type Opened, openEngine } from './engine/
 export { referenceEngine } from './engine/reference/engine.ts'
 export { shapeEngine } from './engine/shape/engine.ts'
 export { type WasmEngine, type WasmOptions, wasmEngine } from './engine/wasm/engine.ts'
+export { OutOfMemoryError } from './engine/wasm/memory.ts'
 export { ThreadError } from './engine/wasm/threads.ts'
 export { EngineError, InputError, NumericError, ShapeError, UsedAfterFreeError } from './errors.ts'
 export { floats, type HostTensor, type HostTensors, hostTensor } from './format/hostTensor.ts'

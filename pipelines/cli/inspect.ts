@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
+import type { ModelConfig } from '../../src/codec/model.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import type { HostTensors } from '../../src/format/hostTensor.ts'
 import { packs } from '../../src/tensor/quantizedMatrix.ts'
+import { tensorsOf } from '../../src/tensor/scope.ts'
 import { readFolder } from '../folder.ts'
 import { type InspectedTensor, type Inspection, inspect } from '../inspect.ts'
-import { type Measurement, measure } from '../measure.ts'
+import { type MeasuredPass, type Measurement, measure } from '../measure.ts'
 import { modelOf } from '../model.ts'
 import { uploadWeights } from '../parameters.ts'
 import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
@@ -23,12 +28,15 @@ const table = (rows: readonly (readonly [string, string])[]): string => {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
 }
 
+/** A measurement with so many threads. */
+type Measured = Measurement & { readonly threads: number }
+
 const textOf = (
   kind: string,
   engine: string,
   packed: boolean,
   { parameters, tensors, vocabulary, context, flops, bytes: moved, memory }: Inspection,
-  measured: Measurement | null,
+  measured: readonly Measured[],
 ) =>
   `${table(tensors.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]))}\n${table([
     ['model', kind],
@@ -40,15 +48,20 @@ const textOf = (
       'FLOPs a token, decoding',
       `${grouped(flops.decodeFirst)} at the first position, ${grouped(flops.decodeLast)} at the last`,
     ],
+    ['FLOPs a token, prompt', `${grouped(flops.prefill)} of full context`],
     ['FLOPs a token, training', grouped(flops.train)],
-    ['moved a token, decoding', `${bytes(moved.decodeLast)} at the last position`],
+    [
+      'moved a token, decoding',
+      `${bytes(moved.decodeFirst)} at the first position, ${bytes(moved.decodeLast)} at the last`,
+    ],
+    ['moved a token, prompt', `${bytes(moved.prefill)} of full context`],
     ['moved a token, training', bytes(moved.train)],
     ['memory, parameters', bytes(memory.parameters)],
     ['memory, cache', `${bytes(memory.cache)} at full context`],
     ['memory, decoding', `${bytes(memory.decode)} at most`],
     ['memory, training', `${bytes(memory.train)} at most for one sequence of full context, without the optimizer's`],
     ['engine', engine],
-    ...(measured === null ? [] : measuredRows(measured)),
+    ...measured.flatMap(measuredRows),
   ])}`
 
 /** How matrices in fewer bits live on the engine; the figures are those of engines that keep their bits. */
@@ -58,12 +71,31 @@ const fewerBits = (tensors: readonly InspectedTensor[], packed: boolean): readon
   return [['matrices', `${[...types].join(', ')}${packed ? '' : ', widened on this engine'}`]]
 }
 
-const measuredRows = (measured: Measurement): readonly (readonly [string, string])[] => [
-  ['matmul, measured', `${(measured.flopsPerSecond / 1e9).toFixed(1)} GFLOP/s`],
-  ['matrix times row, measured', `${(measured.bytesPerSecond / 1e9).toFixed(1)} GB/s`],
-  ['a token, predicted from these', `${measured.predictedMilliseconds.toPrecision(3)} ms`],
-  ['a token, measured', `${measured.milliseconds.toPrecision(3)} ms`],
-]
+const measuredRows = (measured: Measured): readonly (readonly [string, string])[] => {
+  const { threads, flopsPerSecond, bytesPerSecond, decode, prefill } = measured
+  const beside = ({ predictedMilliseconds, milliseconds }: MeasuredPass) =>
+    `${milliseconds.toPrecision(3)} ms, ${predictedMilliseconds.toPrecision(3)} ms predicted`
+  return [
+    [
+      threads === 1 ? '1 thread' : `${threads} threads`,
+      `matmul ${(flopsPerSecond / 1e9).toFixed(1)} GFLOP/s, matrix times row ${(bytesPerSecond / 1e9).toFixed(1)} GB/s`,
+    ],
+    [`  a token after ${decode.position}`, beside(decode)],
+    [`  a prompt of ${prefill.tokens}`, beside(prefill)],
+  ]
+}
+
+/** On one thread, and on all that the engine has. */
+const measureAll = async (config: ModelConfig, tensors: HostTensors, engine: Engine): Promise<readonly Measured[]> => {
+  const on = async (each: Engine, threads: number): Promise<Measured> => {
+    const parameters = uploadWeights(config, tensors, each)
+    const measurement = await measure(modelOf(config), parameters, each)
+    for (const parameter of tensorsOf(parameters)) parameter.release()
+    return { threads, ...measurement }
+  }
+  const threads = 'threads' in engine && typeof engine.threads === 'number' ? engine.threads : 1
+  return threads === 1 ? [await on(engine, 1)] : [await on(wasmEngine(), 1), await on(engine, threads)]
+}
 
 const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
@@ -71,18 +103,11 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const { engine, why } = await engineOf(flags)
   const inspection = inspect(config, tensors)
   say.note(why)
-  const measured =
-    flags.measure === true ? await measure(modelOf(config), uploadWeights(config, tensors, engine), engine) : null
+  const measured = flags.measure === false ? [] : await measureAll(config, tensors, engine)
   const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
   const { name, backend } = engine
   say.result(
-    {
-      model: config.model_type,
-      ...inspection,
-      types,
-      engine: { name, backend },
-      ...(measured === null ? {} : { measured }),
-    },
+    { model: config.model_type, ...inspection, types, engine: { name, backend }, measured },
     textOf(
       `${config.model_type}, stored as ${types.join(', ')}`,
       `${name} (${backend})`,
@@ -93,12 +118,28 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   )
 }
 
+const fields = `
+Fields of --json:
+  model, types               architecture; types that numbers are stored as
+  parameters, tensors        numbers in all; name, shape and elements of each tensor
+  vocabulary, context        tokens; positions
+  flops, bytes               a token's operations, and bytes that kernels read and write: decodeFirst and decodeLast (one step at the first and
+                             the last position), prefill (a token of a prompt of full context), train (a token of a training sequence)
+  memory                     bytes: parameters, cache (full context), decode and train (most at once)
+  engine                     name, backend
+  measured                   for one thread and for all: threads; flopsPerSecond and bytesPerSecond, the ceilings (matmul 512 and matrix times row
+                             of this engine); decode and prefill, each with position, tokens, flops, bytes, predictedMilliseconds (what the
+                             ceilings allow) and milliseconds (the median)`
+
 /** `fluxion inspect <folder>`: what a model is and costs. */
 export const addInspect = (program: Command, io: Io): void => {
   const command = program
     .command('inspect')
-    .description("A model's parameters, shapes, FLOPs a token, memory and engine.")
+    .description(
+      "A model's parameters, shapes, FLOPs and bytes a token, memory; times that this machine's ceilings predict, beside measured ones.",
+    )
     .argument('<folder>', 'a model folder')
-    .option('--measure', "also times decoding, beside what this machine's measured ceilings predict (a second)")
+    .option('--no-measure', 'only what needs no computing')
+    .addHelpText('after', fields)
   withCommonFlags(command).action((folder: string, flags: Flags) => run(folder, flags, io))
 }

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
-import { OutOfMemoryError } from '../../src/engine/wasm/memory.ts'
-import { InputError, NumericError, ShapeError } from '../../src/errors.ts'
+import { EngineError, InputError, NumericError, ShapeError } from '../../src/errors.ts'
 import { addConvert } from './convert.ts'
 import { addDiffuse } from './diffuse.ts'
 import { addEvaluate } from './evaluate.ts'
@@ -26,7 +25,7 @@ const version = (): string => {
 }
 
 /** Errors that a user can act on. */
-const actionable: readonly (new (message: string) => Error)[] = [InputError, ShapeError, NumericError, OutOfMemoryError]
+const actionable: readonly (new (message: string) => Error)[] = [InputError, ShapeError, NumericError, EngineError]
 
 /** commander's message as one line of ours. */
 const oneLine = (message: string): string =>

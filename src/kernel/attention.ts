@@ -87,6 +87,10 @@ export const attention = <A extends Axes>(
   const out = empty<A>(query.engine, query.shape)
   const logSumExp = empty(query.engine, [sizes.batch, sizes.heads, sizes.queries])
   launch(query.engine, pairs(sizes) * (4 * sizes.headWidth + 5), query, key, value, out, logSumExp)
+  // A cache's free space is not read.
+  const { batch, keys, keyCapacity, keyValueHeads, headWidth } = sizes
+  query.engine.counter.movedBytes -=
+    2 * batch * (keyCapacity - keys) * keyValueHeads * headWidth * query.engine.bytesPerElement
   override(out.storage, logSumExp.storage, query.storage, key.storage, value.storage, sizes)
   return { value: out, logSumExp }
 }

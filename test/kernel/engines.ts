@@ -1,8 +1,12 @@
 /** The engines that laws K1-K3 hold. Adding one is adding a row. */
+import { turnOnRelaxedSimd } from '../../pipelines/cli/relaxedSimd.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { gpuEngine } from '../../src/engine/gpu/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+
+// Both binaries of the wasm engine are under test, on Node 20 too.
+turnOnRelaxedSimd()
 
 export interface EngineUnderTest {
   readonly name: string

@@ -11,6 +11,13 @@ const within = (engine: Engine, kernel: (typeof kernelCases)[number]) =>
     if (ratio > 1) throw new Error(`${ratio.toPrecision(3)} times the bound at ${at}`)
   })
 
+test('both binaries of the wasm engine are under test', t => {
+  const backends = engines.map(({ make }) => make().backend)
+  if (process.env.ENGINE !== undefined) t.comment(`skipped: only ${process.env.ENGINE} is asked for`)
+  else for (const backend of ['wasm-relaxed-simd', 'wasm-simd']) t.ok(backends.includes(backend), backend)
+  t.end()
+})
+
 for (const { name, make, runs } of engines)
   test(`${K1.id} ${K1.name}: ${name}`, async t => {
     const engine = make()

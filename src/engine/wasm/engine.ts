@@ -27,10 +27,12 @@ export interface WasmOptions {
   readonly threads?: number | 'auto'
   /** Nanoseconds of work from which on a kernel is split, 20,000 unless said; 0 splits all that has parts, and starts workers at once. */
   readonly splitFrom?: number
+  /** Milliseconds after which a worker that does not finish its part of a kernel is given up, and the engine with it: 60,000 unless said. */
+  readonly patience?: number
 }
 
 export interface WasmEngine extends Engine {
-  /** Threads that compute, or will once there is work for them. */
+  /** Threads that compute, or will once there is work for them; 0 after a failure that the engine does not survive. */
   readonly threads: number
   /**
    * Starts the workers now and waits for them, 5 s at most; whether all threads are up. Browsers start a worker's workers only while its
@@ -70,13 +72,13 @@ class SimdEngine implements WasmEngine {
   readonly #threads: Threads | null
   readonly #reasons: readonly string[]
 
-  constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom }: WasmOptions) {
+  constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom, patience }: WasmOptions) {
     const wanted = threads === 'auto' ? Math.min(processors(), MOST_AUTOMATIC_THREADS) : threads
     if (!Number.isInteger(wanted) || wanted < 1) throw new RangeError(`threads: expected 1 or more, found ${threads}`)
     const { memory, shared, missing } = openMemory(maximumBytes, wanted)
     this.#memory = memory
     const loaded = loadKernels(this.#memory.wasm, relaxed, shared)
-    this.#threads = shared ? new Threads(this.#memory, loaded, { threads: wanted, splitFrom }) : null
+    this.#threads = shared ? new Threads(this.#memory, loaded, { threads: wanted, splitFrom, patience }) : null
     const kernels = this.#threads === null ? loaded.kernels : parallel(this.#threads, loaded)
     if (this.#threads !== null) forgotten.register(this, this.#threads)
     this.backend = loaded.backend
@@ -88,7 +90,8 @@ class SimdEngine implements WasmEngine {
 
   get fallbackReason(): string {
     const alone = this.#threads?.reason ?? ''
-    return [...this.#reasons, alone === '' ? '' : `one thread: ${alone}`].filter(reason => reason !== '').join('; ')
+    const why = alone === '' || this.threads === 0 ? alone : `one thread: ${alone}`
+    return [...this.#reasons, why].filter(reason => reason !== '').join('; ')
   }
 
   get threads(): number {
@@ -104,6 +107,7 @@ class SimdEngine implements WasmEngine {
   }
 
   allocate(size: number): Storage {
+    this.#threads?.expectUsable()
     const storage = new WasmStorage(this, size, this.#memory.allocate(size * BYTES))
     countAllocation(this.counter, size * BYTES)
     return storage
@@ -118,6 +122,7 @@ class SimdEngine implements WasmEngine {
   }
 
   write(storage: Storage, values: ArrayLike<number>): void {
+    this.#threads?.expectUsable()
     if (values.length > storage.size)
       throw new RangeError(`${values.length} numbers do not fit a storage of ${storage.size}`)
     const at = addressOf(storage) / BYTES
@@ -127,6 +132,7 @@ class SimdEngine implements WasmEngine {
   }
 
   read(storage: Storage, size: number): HostData {
+    this.#threads?.expectUsable()
     const at = addressOf(storage) / BYTES
     return this.#memory.floats.slice(at, at + size)
   }

@@ -1,14 +1,16 @@
 /** One WebAssembly memory, its heap and a scratch block. Views die when memory grows, so they are read through here. */
+import { EngineError } from '../../errors.ts'
 import { type Block, Heap, LINE } from './heap.ts'
 
 const PAGE = 65536
 const MEBIBYTE = 2 ** 20
-/** Growth by an eighth keeps the number of growths small and the slack too. */
-const GROWTH = 1 / 8
+/** Growth by a part of what is there keeps the number of growths small; so small a part, the slack. */
+const GROWTH = 1 / 64
 
-/** The engine's memory cannot grow any further. */
-export class OutOfMemoryError extends Error {
+/** The engine's memory cannot grow any further. What did not fit was not made; all else is as before. */
+export class OutOfMemoryError extends EngineError {
   override readonly name = 'OutOfMemoryError'
+  override readonly usable = true
 }
 
 export class Memory {
@@ -55,7 +57,7 @@ export class Memory {
     const inMebibytes = (n: number): string => `${(n / MEBIBYTE).toFixed(1)} MiB`
     return new OutOfMemoryError(
       `the wasm engine is out of memory: ${inMebibytes(bytes)} more asked, ${inMebibytes(this.#heap.taken)} in use, ` +
-        `${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model`,
+        `${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model. The engine is usable`,
       { cause },
     )
   }
@@ -74,7 +76,13 @@ export class Memory {
   }
 
   allocate(bytes: number): Block {
-    const block = this.#heap.allocate(bytes)
+    let block = this.#heap.allocate(bytes)
+    if (block === null && this.#scratch !== null) {
+      // What kernels left behind makes room for what is asked now.
+      this.#heap.release(this.#scratch)
+      this.#scratch = null
+      block = this.#heap.allocate(bytes)
+    }
     if (block === null) throw this.#exhausted(bytes)
     return block
   }
@@ -83,13 +91,13 @@ export class Memory {
     this.#heap.release(block)
   }
 
-  /** Address of `bytes` that hold nothing between kernels. Grows by doubling and is never counted as a storage. */
+  /** Address of `bytes` that hold nothing between kernels; valid until the next allocation. Never counted as a storage. */
   scratch(bytes: number): number {
     const held = this.#scratch
     if (held !== null && held.bytes >= bytes) return held.address
     if (held !== null) this.#heap.release(held)
     this.#scratch = null
-    const block = this.allocate(Math.max(bytes, 2 * (held?.bytes ?? 0)))
+    const block = this.allocate(bytes)
     this.#scratch = block
     return block.address
   }

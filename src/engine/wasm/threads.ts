@@ -4,6 +4,7 @@
  * No reduction is ever split, so results do not depend on the number of threads. Workers start at the first work worth it; until they
  * are up the caller works alone.
  */
+import { EngineError } from '../../errors.ts'
 import { type Kernels, kernelNames } from './binary.generated.ts'
 import { startWorker } from './host.ts'
 import type { Loaded } from './kernels.ts'
@@ -11,9 +12,15 @@ import type { Memory } from './memory.ts'
 import { Pace, SPLIT_FROM, WORKER_LOOKS } from './pace.ts'
 import { layout as l, work } from './worker.ts'
 
-/** A kernel failed on one of the threads, or a thread does not answer. The message says whether the engine is usable. */
-export class ThreadError extends Error {
+/** A kernel failed on one of the threads, or a thread does not answer. */
+export class ThreadError extends EngineError {
   override readonly name = 'ThreadError'
+  override readonly usable: boolean
+
+  constructor(message: string, usable: boolean) {
+    super(message)
+    this.usable = usable
+  }
 }
 
 /** Nanoseconds of work that could have been split before workers are started. */
@@ -21,15 +28,16 @@ const START_FROM = 1_000_000
 /** A share's least nanoseconds, and how many shares a thread at most: late threads then cost little. */
 const SHARE_FROM = 8_000
 const SHARES_A_THREAD = 4
-/** Milliseconds that the caller sleeps at once, and how often, until a silent worker is given up. */
-const NAP = 1000
-const NAPS = 60
+/** Milliseconds of silence after which a worker that holds a share is given up, unless said. */
+const PATIENCE = 60_000
 
 export interface ThreadOptions {
   /** The caller's included. */
   readonly threads: number
   /** Nanoseconds of work from which on a kernel is split; 0 splits whatever has two parts and starts workers at once: for tests. */
   readonly splitFrom?: number | undefined
+  /** Milliseconds after which a worker that does not finish its share is given up: 60,000 unless said. */
+  readonly patience?: number | undefined
 }
 
 export class Threads {
@@ -37,6 +45,7 @@ export class Threads {
   readonly #memory: Memory
   readonly #loaded: Loaded
   readonly #splitFrom: number
+  readonly #patience: number
   readonly #address: number
   readonly #words: Int32Array
   readonly #job: Float64Array
@@ -51,11 +60,12 @@ export class Threads {
   #arguments = 0
   #moves = 0
 
-  constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM }: ThreadOptions) {
+  constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM, patience = PATIENCE }: ThreadOptions) {
     this.count = threads
     this.#memory = memory
     this.#loaded = loaded
     this.#splitFrom = splitFrom
+    this.#patience = patience
     this.#address = memory.allocate(l.BYTES).address
     this.#words = new Int32Array(memory.wasm.buffer, this.#address, l.WORDS).fill(0)
     this.#job = new Float64Array(memory.wasm.buffer, this.#address + l.JOB, l.NUMBERS)
@@ -66,9 +76,9 @@ export class Threads {
     return this.#reason
   }
 
-  /** Threads that compute, or will. */
+  /** Threads that compute, or will; 0 where nothing can any more. */
   get usable(): number {
-    return this.#state === 'alone' ? 1 : this.count
+    return this.#state === 'alone' ? 1 : this.#state === 'broken' ? 0 : this.count
   }
 
   /**
@@ -76,8 +86,8 @@ export class Threads {
    * If so, describe its arguments in order, from `begin` to `run`. `sharesAThread`: how many at most.
    */
   splits(cost: number, total: number, grain: number, sharesAThread = SHARES_A_THREAD): boolean {
+    this.expectUsable()
     if (cost < this.#splitFrom || this.#state === 'alone') return false
-    if (this.#state === 'broken') throw new ThreadError(this.#reason)
     if (this.#state === 'idle') {
       this.#seen += cost
       if ((this.#splitFrom > 0 && this.#seen < START_FROM) || !this.#start()) return false
@@ -166,19 +176,24 @@ export class Threads {
     const words = this.#words
     for (let i = 0; i < this.#looks; i++) if (Atomics.load(words, l.DONE) === shares) return true
     Atomics.store(words, l.WAITING, 1)
-    let naps = 0
-    for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE)) {
-      if (Atomics.wait(words, l.DONE, done, NAP) !== 'timed-out') naps = 0
-      else if (++naps === NAPS) this.#giveUp()
-    }
+    for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE))
+      if (Atomics.wait(words, l.DONE, done, this.#patience) === 'timed-out') this.#giveUp(shares)
     Atomics.store(words, l.WAITING, 0)
     return false
   }
 
-  #giveUp(): never {
+  /** A worker died inside a share, or hangs in it: nobody knows what it has written, or still will. */
+  #giveUp(shares: number): void {
+    if (Atomics.load(this.#words, l.DONE) === shares) return
+    this.#reason = `a worker of the wasm engine has not finished ${this.#kernel()} for ${this.#patience / 1000} s: the engine is not usable any more`
+    this.stop()
     this.#state = 'broken'
-    this.#reason = `a worker of the wasm engine has been silent for ${(NAPS * NAP) / 1000} s inside ${this.#kernel()}: the engine is not usable any more`
-    throw new ThreadError(this.#reason)
+    this.expectUsable()
+  }
+
+  /** Throws where a call can do nothing but fail. */
+  expectUsable(): void {
+    if (this.#state === 'broken') throw new ThreadError(this.#reason, false)
   }
 
   #failed(): never {
@@ -187,7 +202,7 @@ export class Threads {
     const text = String.fromCharCode(...words.subarray(l.TEXT, l.TEXT + length))
     const cause = `${this.#kernel()} failed on a thread of the wasm engine: ${text}`
     this.#alone(cause)
-    throw new ThreadError(`${cause}; the engine is usable and computes on one thread from now on`)
+    throw new ThreadError(`${cause}; the engine is usable and computes on one thread from now on`, true)
   }
 
   #kernel(): string {
@@ -221,7 +236,7 @@ export class Threads {
 
   /** Ends the workers; the caller computes alone from now on. */
   stop(): void {
-    this.#state = 'alone'
+    if (this.#state !== 'broken') this.#state = 'alone'
     Atomics.store(this.#words, l.LEFT, -1)
     Atomics.notify(this.#words, l.LEFT)
   }

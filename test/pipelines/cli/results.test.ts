@@ -1,4 +1,5 @@
 import { statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import * as t from 'io-ts'
 import test from 'tape'
 import { readFolder } from '../../../pipelines/folder.ts'
@@ -57,14 +58,14 @@ const Inspected = t.type({
   context: t.number,
   tensors: t.array(t.type({ name: t.string, shape: t.array(t.number), elements: t.number })),
   flops: t.type({ decodeFirst: t.number, decodeLast: t.number, train: t.number }),
-  bytes: t.type({ decodeLast: t.number, train: t.number }),
+  bytes: t.type({ decodeFirst: t.number, decodeLast: t.number, train: t.number }),
   memory: t.type({ parameters: t.number, cache: t.number, decode: t.number, train: t.number }),
   engine: t.type({ name: t.string, backend: t.string }),
 })
 
 test('inspect: parameters and shapes are those of the file, FLOPs those of the formula', async test_ =>
   setting(async path => {
-    const { code, stdout } = await fluxion(['inspect', path('model'), '--json'])
+    const { code, stdout } = await fluxion(['inspect', path('model'), '--no-measure', '--json'])
     test_.equal(code, 0)
     const [line] = jsonLines(stdout).filter(Inspected.is)
     if (line === undefined) return test_.fail(stdout)
@@ -92,7 +93,12 @@ test('inspect: parameters and shapes are those of the file, FLOPs those of the f
     const weights = 4 * (line.parameters - 32 * 32)
     const moved = line.bytes.decodeLast / (weights + line.memory.cache)
     test_.ok(moved >= 1 && moved < 1.3, `decoding reads each weight and the cache once: ${moved.toFixed(3)}`)
-    const shown = await fluxion(['inspect', path('model')])
+    const grown = (line.bytes.decodeLast - line.bytes.decodeFirst) / line.memory.cache
+    test_.ok(
+      grown > 0.9 && grown <= 1,
+      `the first position reads no more of the cache than is there: ${grown.toFixed(3)}`,
+    )
+    const shown = await fluxion(['inspect', path('model'), '--no-measure'])
     test_.ok(shown.stdout.includes('wte.weight') && /engine +wasm/.test(shown.stdout), 'as text')
   }))
 
@@ -136,28 +142,56 @@ test('quantize: a folder that opens, and what it costs', async test_ =>
     test_.equal((await fluxion(['quantize', '--help'])).code, 0, '--help')
   }))
 
+const Pass = t.type({
+  position: t.number,
+  tokens: t.number,
+  flops: t.number,
+  bytes: t.number,
+  predictedMilliseconds: t.number,
+  milliseconds: t.number,
+})
 const Measured = t.type({
-  measured: t.type({
-    flopsPerSecond: t.number,
-    bytesPerSecond: t.number,
-    flops: t.number,
-    bytes: t.number,
-    predictedMilliseconds: t.number,
-    milliseconds: t.number,
-  }),
+  flops: t.type({ decodeFirst: t.number, decodeLast: t.number, prefill: t.number }),
+  bytes: t.type({ decodeFirst: t.number, decodeLast: t.number, prefill: t.number }),
+  measured: t.array(
+    t.type({
+      threads: t.number,
+      flopsPerSecond: t.number,
+      bytesPerSecond: t.number,
+      decode: Pass,
+      prefill: Pass,
+    }),
+  ),
 })
 
-test('inspect --measure: a token beside what the measured ceilings allow', async test_ =>
+test('inspect: times beside what the measured ceilings allow, on one thread and on all', async test_ =>
   setting(async path => {
-    const { code, stdout } = await fluxion(['inspect', path('model'), '--measure', '--json'])
+    const { code, stdout } = await fluxion(['inspect', path('model'), '--json'])
     test_.equal(code, 0)
     const [line] = jsonLines(stdout).filter(Measured.is)
     if (line === undefined) return test_.fail(stdout)
-    const { flopsPerSecond, bytesPerSecond, flops, bytes, predictedMilliseconds, milliseconds } = line.measured
-    test_.equal(predictedMilliseconds, 1000 * Math.max(flops / flopsPerSecond, bytes / bytesPerSecond), 'the roofline')
-    test_.ok(flopsPerSecond > 1e8 && bytesPerSecond > 1e8, 'ceilings')
-    test_.ok(milliseconds > 0 && milliseconds < 1000, `${milliseconds} ms`)
-    test_.notOk((await fluxion(['inspect', path('model'), '--json'])).stdout.includes('measured'), 'only when asked')
+    const threads = Math.min(availableParallelism(), 4)
+    test_.deepEqual(
+      line.measured.map(each => each.threads),
+      threads === 1 ? [1] : [1, threads],
+    )
+    for (const { flopsPerSecond, bytesPerSecond, decode, prefill } of line.measured) {
+      test_.ok(flopsPerSecond > 1e8 && bytesPerSecond > 1e8, 'ceilings')
+      for (const { flops, bytes, predictedMilliseconds, milliseconds } of [decode, prefill]) {
+        test_.equal(
+          predictedMilliseconds,
+          1000 * Math.max(flops / flopsPerSecond, bytes / bytesPerSecond),
+          'the roofline',
+        )
+        test_.ok(milliseconds > 0 && milliseconds < 1000, `${milliseconds} ms`)
+      }
+      test_.deepEqual([decode.position, decode.tokens], [31, 1], 'the last position')
+      test_.deepEqual([decode.flops, decode.bytes], [line.flops.decodeLast, line.bytes.decodeLast], 'as predicted')
+      test_.deepEqual([prefill.position, prefill.tokens], [0, 32], 'a prompt of full context')
+      test_.deepEqual([prefill.flops / 32, prefill.bytes / 32], [line.flops.prefill, line.bytes.prefill], 'likewise')
+    }
+    const quick = await fluxion(['inspect', path('model'), '--no-measure', '--json'])
+    test_.ok(quick.stdout.includes('"measured":[]'), 'only what needs no computing')
   }))
 
 test('convert precision: half the bytes, nearly the same loss, the same tokenizer', async test_ =>
