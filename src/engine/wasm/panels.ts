@@ -54,7 +54,7 @@ export const panelsOf = (
     const spare = scratch()
     if (transposeY) kernels.columnsFromPanels(address, inner, columns, spare)
     else {
-      kernels.copy(spare, address, y.size)
+      memory.floats.copyWithin(spare / FLOAT, address / FLOAT, address / FLOAT + y.size)
       kernels.unpackRows(address, spare, stride, inner, columns)
     }
   }
@@ -62,7 +62,7 @@ export const panelsOf = (
   if (transposeY) kernels.panelsFromColumns(address, inner, columns, spare)
   else {
     kernels.packRows(spare, address, stride, inner, columns)
-    kernels.copy(address, spare, y.size)
+    memory.floats.copyWithin(address / FLOAT, spare / FLOAT, spare / FLOAT + y.size)
   }
   y.panels = { inner, columns, byColumns: transposeY, whole: columns - (columns % PANEL), undo }
   return y.panels

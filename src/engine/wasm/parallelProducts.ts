@@ -73,32 +73,6 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       threads.size().same(inner).same(columns).scratch(scratch, bytes).run()
     } else kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
   }
-  /** A matrix into panels elsewhere, or back, by columns. */
-  const moved = (name: 'packRows' | 'unpackRows'): Kernels['packRows'] => {
-    return (out, y, stride, inner, columns) => {
-      if (!threads.splits(inner * columns * COST.rows, columns, PANELS))
-        return kernels[name](out, y, stride, inner, columns)
-      const [to, from] = name === 'packRows' ? [inner, 1] : [1, inner]
-      threads
-        .begin(name)
-        .moving(out, FLOAT * to)
-        .moving(y, FLOAT * from)
-      threads.same(stride).same(inner).size().run()
-    }
-  }
-  /** The same in its own place. */
-  const turned = (name: 'panelsFromColumns' | 'columnsFromPanels'): Kernels['panelsFromColumns'] => {
-    return (y, inner, columns, scratch) => {
-      if (!threads.splits(inner * columns * COST.rows, columns, PANELS))
-        return kernels[name](y, inner, columns, scratch)
-      threads
-        .begin(name)
-        .moving(y, FLOAT * inner)
-        .same(inner)
-        .size()
-      threads.scratch(scratch, each(kernels.panelScratch(inner))).run()
-    }
-  }
   return {
     gemm,
     gemmBatch: (...call) => {
@@ -131,11 +105,12 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         }
     },
     gemmScratch: (rows, inner) => threads.count * each(kernels.gemmScratch(rows, inner)),
-    packRows: moved('packRows'),
-    unpackRows: moved('unpackRows'),
-    panelsFromColumns: turned('panelsFromColumns'),
-    columnsFromPanels: turned('columnsFromPanels'),
-    panelScratch: inner => threads.count * each(kernels.panelScratch(inner)),
+    // In a matrix's own place: what fails in a worker may not leave half of it done.
+    packRows: kernels.packRows,
+    unpackRows: kernels.unpackRows,
+    panelsFromColumns: kernels.panelsFromColumns,
+    columnsFromPanels: kernels.columnsFromPanels,
+    panelScratch: kernels.panelScratch,
     attention: (...call) => {
       const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
       const [causal, scale, start, end, scratch] = rest
