@@ -50,6 +50,7 @@ export class Threads {
   readonly #words: Int32Array
   readonly #job: Float64Array
   readonly #pace = new Pace()
+  readonly #values: number[] = []
   #state: 'idle' | 'started' | 'alone' | 'broken' = 'idle'
   #reason = ''
   #seen = 0
@@ -165,7 +166,7 @@ export class Threads {
     Atomics.store(words, l.DONE, 0)
     Atomics.store(words, l.LEFT, shares)
     if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
-    const own = work(this.#loaded.list, words, job, l, 0)
+    const own = work(this.#loaded.list, words, job, l, 0, this.#values)
     const prompt = Atomics.load(words, l.DONE) === shares || this.#await(shares)
     if (this.#splitFrom > 0) this.#pace.learn({ shares, own, threads: this.count, prompt })
     if (Atomics.load(words, l.FAILED) > 0) this.#failed()

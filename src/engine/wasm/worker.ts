@@ -59,13 +59,14 @@ export const layout = {
   BYTES: 1024 + 126 * 8,
 } as const
 
-/** Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. */
+/** Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. `values` is used again and again. */
 export function work(
   kernels: readonly Kernel[],
   words: Int32Array,
   job: Float64Array,
   l: typeof layout,
   thread: number,
+  values: number[],
 ): number {
   let ran = 0
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
@@ -76,7 +77,8 @@ export function work(
     ran++
     const start = (thread === 0 ? first : last - 1) * job[l.CHUNK]
     const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
-    const values = Array.from(job.subarray(l.FIRST, l.FIRST + job[l.ARGUMENTS]))
+    values.length = job[l.ARGUMENTS]
+    for (let i = 0; i < values.length; i++) values[i] = job[l.FIRST + i]
     const end = l.FIRST_MOVE + 4 * job[l.MOVES]
     for (let at = l.FIRST_MOVE; at < end; at += 4)
       values[job[at]] += job[at + 1] * start + job[at + 2] * size + job[at + 3] * thread
@@ -101,12 +103,13 @@ export function serve(data: WorkerData, run: typeof work): void {
   for (const name of names) kernels.push(Reflect.get(exports, name))
   const words = new Int32Array(memory.buffer, address, l.WORDS)
   const job = new Float64Array(memory.buffer, address + l.JOB, l.NUMBERS)
+  const values: number[] = []
   Atomics.add(words, l.READY, 1)
   Atomics.notify(words, l.READY)
   for (;;) {
     let left = Atomics.load(words, l.LEFT)
     for (let i = 0; left === 0 && i < looks; i++) left = Atomics.load(words, l.LEFT)
-    if (left > 0) run(kernels, words, job, l, thread)
+    if (left > 0) run(kernels, words, job, l, thread, values)
     else if (left < 0) return
     else {
       Atomics.add(words, l.SLEEPERS, 1)
