@@ -1,18 +1,18 @@
 import type { Context } from '../src/context.ts'
 import type { Activation } from '../src/engine/engine.ts'
-import { activationPullback, activation as value } from '../src/kernel/activation.ts'
-import type { Pulled } from '../src/operator.ts'
+import { activationWithSlope, activation as alone } from '../src/kernel/activation.ts'
+import { multiply } from '../src/kernel/binary.ts'
+import { type Pulled, valueOnly } from '../src/operator.ts'
 import type { Axes, Tensor } from '../src/tensor/tensor.ts'
 
 /** An elementwise non-linearity by its kind. Law N8. */
 export const activation =
   (kind: Activation) =>
-  <A extends Axes>(_: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => ({
-    value: value(kind, x),
-    state: {},
-    saved: [x],
-    pullback: dy => [{}, activationPullback(kind, dy, x)],
-  })
+  <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
+    if (!c.differentiable) return valueOnly(alone(kind, x), {})
+    const { value, slope } = activationWithSlope(kind, x)
+    return { value, state: {}, saved: [slope], pullback: dy => [{}, multiply(dy, slope)] }
+  }
 
 export const relu = activation('relu')
 /** x Φ(x), by erf (Hendrycks & Gimpel, arXiv 1606.08415). */

@@ -229,7 +229,8 @@ export interface Fused {
   softmax(out: Storage, x: Storage, size: Rows): void
   softmaxPullback(dx: Storage, dy: Storage, y: Storage, size: Rows): void
   activation(kind: Activation, out: Storage, x: Storage, size: number): void
-  activationPullback(kind: Activation, dx: Storage, dy: Storage, x: Storage, size: number): void
+  /** out = f(x) and slope = f'(x), by which the pullback multiplies. */
+  activationWithSlope(kind: Activation, out: Storage, slope: Storage, x: Storage, size: number): void
   /** mean and reciprocal deviation: one number a row, kept for the pullback. */
   layerNorm(
     out: Storage,

@@ -1,7 +1,6 @@
 import type { Activation } from '../engine/engine.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape } from './axis.ts'
 import { add, multiply, scalar, scale } from './binary.ts'
 import { launch } from './launch.ts'
 import { square, unary } from './unary.ts'
@@ -26,15 +25,22 @@ export const activation = <A extends Axes>(kind: Activation, x: Tensor<A>): Tens
   return y
 }
 
-/** dx = dy f'(x). */
-export const activationPullback = <A extends Axes>(kind: Activation, dy: Tensor<A>, x: Tensor<A>): Tensor<A> => {
-  expectShape('activationPullback', dy.shape, x.shape)
-  const override = x.engine.fused.activationPullback
-  if (override === undefined) return scope(() => multiply(derived[kind].derivative(x), dy))
-  const dx = empty<A>(x.engine, x.shape)
-  launch(x.engine, TRANSCENDENTAL_FLOPS * x.size, dy, x, dx)
-  override(kind, dx.storage, dy.storage, x.storage, x.size)
-  return dx
+export interface Sloped<A extends Axes> {
+  readonly value: Tensor<A>
+  /** f'(x): the pullback is dx = dy f'(x). */
+  readonly slope: Tensor<A>
+}
+
+/** `activation` and its derivative, which share their exponentials. */
+export const activationWithSlope = <A extends Axes>(kind: Activation, x: Tensor<A>): Sloped<A> => {
+  const override = x.engine.fused.activationWithSlope
+  if (override === undefined)
+    return scope(() => ({ value: derived[kind].value(x), slope: derived[kind].derivative(x) }))
+  const value = empty<A>(x.engine, x.shape)
+  const slope = empty<A>(x.engine, x.shape)
+  launch(x.engine, TRANSCENDENTAL_FLOPS * x.size, x, value, slope)
+  override(kind, value.storage, slope.storage, x.storage, x.size)
+  return { value, slope }
 }
 
 interface Derived {

@@ -1,5 +1,5 @@
 /** The kernels: every public one counts, checks shapes, and runs on the engine of its operands. */
-export { activation, activationPullback } from './activation.ts'
+export { activation, activationWithSlope, type Sloped } from './activation.ts'
 export { type AdamWOperands, type AdamWStep, adamW } from './adamW.ts'
 export { append } from './append.ts'
 export { type AttentionOptions, attention, attentionPullback } from './attention.ts'

@@ -33,7 +33,7 @@ const fusedCaseOf: Readonly<Record<keyof Fused, string>> = {
   softmax: 'softmax',
   softmaxPullback: 'softmaxPullback',
   activation: 'activation gelu',
-  activationPullback: 'activationPullback gelu',
+  activationWithSlope: 'activationWithSlope gelu',
   layerNorm: 'layerNorm',
   layerNormPullback: 'layerNormPullback',
   rmsNorm: 'rmsNorm',

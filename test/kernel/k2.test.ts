@@ -3,7 +3,6 @@ import test from 'tape'
 import type { Engine } from '../../src/engine/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { ShapeError } from '../../src/errors.ts'
-import { activationPullback } from '../../src/kernel/activation.ts'
 import { adamW } from '../../src/kernel/adamW.ts'
 import { append } from '../../src/kernel/append.ts'
 import { attention, attentionPullback } from '../../src/kernel/attention.ts'
@@ -87,7 +86,6 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'gather from a vector': of => gather(of(3), tokens([0])),
   'scatterAdd of 2 rows by 3 ids': of => scatterAdd(of(2, 3), tokens([0, 1, 2]), 4),
   'softmaxPullback of [3] and [2,3]': of => softmaxPullback(of(3), of(2, 3)),
-  'activationPullback of [3] and [2,3]': of => activationPullback('gelu', of(3), of(2, 3)),
   'layerNorm with a weight of 4': of => layerNorm(of(2, 3), of(4), null, 1e-5),
   'layerNorm of a scalar': of => layerNorm(of(), of(1), null, 1e-5),
   'layerNormPullback of [3] and [2,3]': of =>

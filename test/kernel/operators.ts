@@ -1,9 +1,10 @@
 /** Kernels with their pullbacks as operators, so that the laws of operators (D3, D4) hold each pullback kernel. */
 import { type Context, parameter, zerosInit } from '../../src/context.ts'
 import type { Activation } from '../../src/engine/engine.ts'
-import { activation, activationPullback } from '../../src/kernel/activation.ts'
+import { activationWithSlope } from '../../src/kernel/activation.ts'
 import { type AttentionOptions, attention, attentionPullback } from '../../src/kernel/attention.ts'
 import { lastLength } from '../../src/kernel/axis.ts'
+import { multiply } from '../../src/kernel/binary.ts'
 import {
   type CrossEntropyOptions,
   crossEntropy,
@@ -29,12 +30,10 @@ export const softmaxOperator: Map = (_, x) => {
 
 export const activationOperator =
   (kind: Activation): Map =>
-  (_, x) => ({
-    value: activation(kind, x),
-    state: {},
-    saved: [x],
-    pullback: dy => [{}, activationPullback(kind, dy, x)],
-  })
+  (_, x) => {
+    const { value, slope } = activationWithSlope(kind, x)
+    return { value, state: {}, saved: [slope], pullback: dy => [{}, multiply(dy, slope)] }
+  }
 
 const own = (c: Context, name: string, shape: readonly number[], there: boolean): Tensor | null =>
   there ? parameter(c, name, shape, zerosInit) : null

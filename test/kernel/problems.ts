@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { Activation, BinaryOp, Fused, UnaryOp } from '../../src/engine/engine.ts'
 import type { WeightType } from '../../src/format/quantized/hostMatrix.ts'
 import { halveMatrix, quantizeMatrix } from '../../src/format/quantized/quantizeMatrix.ts'
-import { activation, activationPullback } from '../../src/kernel/activation.ts'
+import { activation, activationWithSlope } from '../../src/kernel/activation.ts'
 import { adamW } from '../../src/kernel/adamW.ts'
 import { append } from '../../src/kernel/append.ts'
 import { attention, attentionPullback } from '../../src/kernel/attention.ts'
@@ -161,10 +161,13 @@ const elementwise: readonly KernelCase[] = [
       run: withTensors(at => [activation(kind, at(0))]),
       fused: ['activation'],
     })),
-    kernelCase(`activationPullback ${kind}`, shape({ min: 0, max: 3 }), (s, from) => ({
-      inputs: arrays(from, s, s),
-      run: withTensors(at => [activationPullback(kind, at(0), at(1))]),
-      fused: ['activationPullback'],
+    kernelCase(`activationWithSlope ${kind}`, shape({ min: 0, max: 3 }), (s, from) => ({
+      inputs: arrays(from, s),
+      run: withTensors(at => {
+        const { value, slope } = activationWithSlope(kind, at(0))
+        return [value, slope]
+      }),
+      fused: ['activationWithSlope'],
     })),
   ]),
 ]

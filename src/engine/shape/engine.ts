@@ -32,7 +32,7 @@ const fused: Fused = {
   softmax: nothing,
   softmaxPullback: nothing,
   activation: nothing,
-  activationPullback: nothing,
+  activationWithSlope: nothing,
   layerNorm: nothing,
   layerNormPullback: nothing,
   rmsNorm: nothing,

@@ -18,7 +18,7 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => ({
   softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
   softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
   activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),
-  activationPullback: (kind, dx, dy, x, size) => kernels[`${kind}Pullback`](at(dx), at(dy), at(x), size),
+  activationWithSlope: (kind, out, slope, x, size) => kernels[`${kind}WithSlope`](at(out), at(slope), at(x), size),
   layerNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, columns }) =>
     kernels.layerNorm(
       at(out),

@@ -53,7 +53,7 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     }
   }
   const map = (name: Name, cost: number = COST.arithmetic): Kernel => over(name, cost, one, one, size)
-  const pull = (name: Name): Kernel => over(name, COST.function, one, one, one, size)
+  const withSlope = (name: Name): Kernel => over(name, COST.function, one, one, one, size)
   const zip = (name: Name): Kernel => {
     const direct = list[kernelNames.indexOf(name)]
     return (...call) => {
@@ -268,11 +268,11 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     gelu: map('gelu', COST.function),
     geluTanh: map('geluTanh', COST.function),
     silu: map('silu', COST.function),
-    geluPullback: pull('geluPullback'),
-    geluTanhPullback: pull('geluTanhPullback'),
-    siluPullback: pull('siluPullback'),
-    reluPullback: pull('reluPullback'),
-    tanhPullback: pull('tanhPullback'),
-    sigmoidPullback: pull('sigmoidPullback'),
+    geluWithSlope: withSlope('geluWithSlope'),
+    geluTanhWithSlope: withSlope('geluTanhWithSlope'),
+    siluWithSlope: withSlope('siluWithSlope'),
+    reluWithSlope: withSlope('reluWithSlope'),
+    tanhWithSlope: withSlope('tanhWithSlope'),
+    sigmoidWithSlope: withSlope('sigmoidWithSlope'),
   }
 }

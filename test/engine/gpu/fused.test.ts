@@ -4,7 +4,7 @@ import test from 'tape'
 import type { Activation, Engine, HostData } from '../../../src/engine/engine.ts'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
-import { activation, activationPullback } from '../../../src/kernel/activation.ts'
+import { activation, activationWithSlope } from '../../../src/kernel/activation.ts'
 import { adamW } from '../../../src/kernel/adamW.ts'
 import { attention, attentionPullback } from '../../../src/kernel/attention.ts'
 import { crossEntropy, crossEntropyPullback, crossEntropySizes } from '../../../src/kernel/crossEntropy.ts'
@@ -72,7 +72,10 @@ const cases: Readonly<Record<string, (s: Sizes) => Computation>> = {
     kinds.map(kind => [
       kind,
       ({ a, b }: Sizes): Computation =>
-        make => [activation(kind, make([a, b])), activationPullback(kind, make([a, b], 1), make([a, b]))],
+        make => {
+          const { value, slope } = activationWithSlope(kind, make([a, b]))
+          return [activation(kind, make([a, b])), value, slope]
+        },
     ]),
   ),
   layerNorm:

@@ -47,17 +47,26 @@ const overrides = (engine: Engine): Fused => {
 test('K1, N8: activations and their slopes', t => {
   const xs = numbers(1003, 1).map(x => 5 * x)
   for (const engine of engines) {
-    const { activation, activationPullback } = overrides(engine)
+    const { activation, activationWithSlope } = overrides(engine)
     for (const kind of ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid'] as const) {
       const f = activations[kind]
       const found = computed(engine, xs.length, [xs], (out, x) => activation(kind, out, x, xs.length))
       t.ok(worst(found, xs.map(f), () => 1e-6) <= 1, `${engine.backend} ${kind}`)
-      const dy = numbers(xs.length, 2)
-      const pulled = computed(engine, xs.length, [dy, xs], (out, d, x) =>
-        activationPullback(kind, out, d, x, xs.length),
+      const slopes = computed(engine, xs.length, [xs, xs], (out, x, value) =>
+        activationWithSlope(kind, value, out, x, xs.length),
       )
-      const want = Array.from(xs, (x, i) => (dy[i] ?? 0) * slope(f, x))
-      t.ok(worst(pulled, want, () => 2e-6) <= 1, `${engine.backend} ${kind} pullback`)
+      t.ok(
+        worst(
+          slopes,
+          Array.from(xs, x => slope(f, x)),
+          () => 2e-6,
+        ) <= 1,
+        `${engine.backend} ${kind} slope`,
+      )
+      const beside = computed(engine, xs.length, [xs, xs], (out, x, other) =>
+        activationWithSlope(kind, out, other, x, xs.length),
+      )
+      t.ok(sameBits(beside, found), `${engine.backend} ${kind} beside its slope has the same bits`)
     }
   }
   t.end()

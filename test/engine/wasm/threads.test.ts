@@ -272,9 +272,9 @@ const calls: readonly Call[] = [
     fused.softmaxPullback?.(at(1), at(3), at(0), rows)
   }),
   ...activations.map(kind =>
-    call(kind, [SIZE, SIZE], [some(SIZE), some(SIZE, 2)], ({ fused }, at) => {
-      fused.activation?.(kind, at(0), at(2), SIZE)
-      fused.activationPullback?.(kind, at(1), at(3), at(2), SIZE)
+    call(kind, [SIZE, SIZE, SIZE], [some(SIZE)], ({ fused }, at) => {
+      fused.activation?.(kind, at(0), at(3), SIZE)
+      fused.activationWithSlope?.(kind, at(1), at(2), at(3), SIZE)
     }),
   ),
   ...[true, false].map(affine =>

@@ -1,7 +1,9 @@
 /**
- * f(x) and dy f'(x), one kernel each. gelu(x) = x Φ(x) with Φ(x) = (1 + erf(x / √2)) / 2; geluTanh is its tanh approximation
+ * f(x) and f'(x), one kernel each. gelu(x) = x Φ(x) with Φ(x) = (1 + erf(x / √2)) / 2; geluTanh is its tanh approximation
  * (Hendrycks and Gimpel, arXiv:1606.08415); silu(x) = x sigmoid(x).
  */
+
+import type { Storage } from '../../../tensor/storage.ts'
 import type { Activation, Fused } from '../../engine.ts'
 import type { Launcher } from '../launcher.ts'
 import { ERF, TANH } from './elementwise.ts'
@@ -22,36 +24,24 @@ const VALUE: Readonly<Record<Activation, string>> = {
   sigmoid: `${SIGMOID} return s;`,
 }
 
-/** Statements over u = x[i] and g = dy[i] that return g f'(u). */
-const PULLBACK: Readonly<Record<Activation, string>> = {
-  relu: 'if (u > 0) { return g; } return 0;',
-  gelu: `${ERF_OF_U} return g * (0.5 * (1 + e) + u * ${1 / Math.sqrt(2 * Math.PI)} * Math.exp(-0.5 * u * u));`,
-  geluTanh: `${TANH_OF_U} return g * (0.5 * (1 + t) + 0.5 * u * (1 - t * t) * ${Math.sqrt(2 / Math.PI)} * (1 + ${3 * 0.044715} * u * u));`,
-  silu: `${SIGMOID} return g * s * (1 + u * (1 - s));`,
-  tanh: `${TANH_ITSELF} return g * (1 - t * t);`,
-  sigmoid: `${SIGMOID} return g * s * (1 - s);`,
+/** Statements over u = x[i] that return f'(u). */
+const SLOPE: Readonly<Record<Activation, string>> = {
+  relu: 'if (u > 0) { return 1; } return 0;',
+  gelu: `${ERF_OF_U} return 0.5 * (1 + e) + u * ${1 / Math.sqrt(2 * Math.PI)} * Math.exp(-0.5 * u * u);`,
+  geluTanh: `${TANH_OF_U} return 0.5 * (1 + t) + 0.5 * u * (1 - t * t) * ${Math.sqrt(2 / Math.PI)} * (1 + ${3 * 0.044715} * u * u);`,
+  silu: `${SIGMOID} return s * (1 + u * (1 - s));`,
+  tanh: `${TANH_ITSELF} return 1 - t * t;`,
+  sigmoid: `${SIGMOID} return s * (1 - s);`,
 }
 
-export const activation = ({ launch }: Launcher): Required<Pick<Fused, 'activation' | 'activationPullback'>> => ({
-  activation: (kind, out, x, size) => {
-    launch(
-      out,
-      `activation ${kind}`,
-      [size],
-      () => ({ arrays: ['x'], body: `const u = x[this.thread.x]; ${VALUE[kind]}` }),
-      [x],
-    )
-  },
-  activationPullback: (kind, dx, dy, x, size) => {
-    launch(
-      dx,
-      `activationPullback ${kind}`,
-      [size],
-      () => ({
-        arrays: ['dy', 'x'],
-        body: `const u = x[this.thread.x]; const g = dy[this.thread.x]; ${PULLBACK[kind]}`,
-      }),
-      [dy, x],
-    )
-  },
-})
+export const activation = ({ launch }: Launcher): Required<Pick<Fused, 'activation' | 'activationWithSlope'>> => {
+  const map = (name: string, statements: string, out: Storage, x: Storage, size: number): void =>
+    launch(out, name, [size], () => ({ arrays: ['x'], body: `const u = x[this.thread.x]; ${statements}` }), [x])
+  return {
+    activation: (kind, out, x, size) => map(`activation ${kind}`, VALUE[kind], out, x, size),
+    activationWithSlope: (kind, out, slope, x, size) => {
+      map(`activation ${kind}`, VALUE[kind], out, x, size)
+      map(`slope ${kind}`, SLOPE[kind], slope, x, size)
+    },
+  }
+}

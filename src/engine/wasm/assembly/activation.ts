@@ -1,6 +1,6 @@
 /**
- * Activations and their pullbacks, named `<kind>` and `<kind>Pullback`. gelu: Hendrycks & Gimpel, arXiv 1606.08415.
- * Law N8.
+ * Activations, named `<kind>`, and the same with their slopes, `<kind>WithSlope`: both share the exponential, and a pullback
+ * is a product with the slope. gelu: Hendrycks & Gimpel, arXiv 1606.08415. Law N8.
  */
 import { gaussian4, normalCdf4, sigmoid4, tanh4 } from './functions'
 import { madd, splat, storePart } from './simd'
@@ -33,32 +33,6 @@ function value(kind: i32, x: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function derivative(kind: i32, x: v128): v128 {
-  const one = splat(1.0)
-  if (kind == GELU) {
-    const gaussian = gaussian4(x)
-    return madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, normalCdf4(x, gaussian))
-  }
-  if (kind == GELU_TANH) {
-    const y = sigmoidOfCubic(x)
-    const slope = madd(f32x4.mul(x, x), splat(6.0 * CUBIC * SQRT_2_OVER_PI), splat(2.0 * SQRT_2_OVER_PI))
-    return f32x4.mul(y, madd(f32x4.mul(x, f32x4.sub(one, y)), slope, one))
-  }
-  if (kind == SILU) {
-    const s = sigmoid4(x)
-    return f32x4.mul(s, madd(x, f32x4.sub(one, s), one))
-  }
-  if (kind == RELU) return v128.and(f32x4.gt(x, splat(0.0)), one)
-  if (kind == TANH) {
-    const t = tanh4(x)
-    return f32x4.sub(one, f32x4.mul(t, t))
-  }
-  const s = sigmoid4(x)
-  return f32x4.mul(s, f32x4.sub(one, s))
-}
-
-// @ts-ignore: decorator
-@inline
 function forward(kind: i32, out: usize, x: usize, size: i32): void {
   let i = size
   // Two vectors a loop share the constants that do not fit the registers.
@@ -72,20 +46,50 @@ function forward(kind: i32, out: usize, x: usize, size: i32): void {
   if (i > 0) storePart(out, value(kind, v128.load(x)), i)
 }
 
+/** Stores f(x) and f'(x) of four numbers, the first `count` of them. */
 // @ts-ignore: decorator
 @inline
-function pull(kind: i32, dx: usize, dy: usize, x: usize, size: i32): void {
+function both(kind: i32, out: usize, slope: usize, x: v128, count: i32): void {
+  const one = splat(1.0)
+  let y: v128
+  let d: v128
+  if (kind == GELU) {
+    const gaussian = gaussian4(x)
+    const cdf = normalCdf4(x, gaussian)
+    y = f32x4.mul(x, cdf)
+    d = madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, cdf)
+  } else if (kind == GELU_TANH) {
+    const s = sigmoidOfCubic(x)
+    const inner = madd(f32x4.mul(x, x), splat(6.0 * CUBIC * SQRT_2_OVER_PI), splat(2.0 * SQRT_2_OVER_PI))
+    y = f32x4.mul(x, s)
+    d = f32x4.mul(s, madd(f32x4.mul(x, f32x4.sub(one, s)), inner, one))
+  } else if (kind == SILU) {
+    const s = sigmoid4(x)
+    y = f32x4.mul(x, s)
+    d = f32x4.mul(s, madd(x, f32x4.sub(one, s), one))
+  } else if (kind == RELU) {
+    y = f32x4.max(x, splat(0.0))
+    d = v128.and(f32x4.gt(x, splat(0.0)), one)
+  } else if (kind == TANH) {
+    y = tanh4(x)
+    d = f32x4.sub(one, f32x4.mul(y, y))
+  } else {
+    y = sigmoid4(x)
+    d = f32x4.mul(y, f32x4.sub(one, y))
+  }
+  storePart(out, y, count)
+  storePart(slope, d, count)
+}
+
+// @ts-ignore: decorator
+@inline
+function withSlope(kind: i32, out: usize, slope: usize, x: usize, size: i32): void {
   let i = size
-  for (; i >= 8; i -= 8, dx += 32, dy += 32, x += 32) {
-    const u = f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy))
-    const v = f32x4.mul(derivative(kind, v128.load(x, 16)), v128.load(dy, 16))
-    v128.store(dx, u)
-    v128.store(dx, v, 16)
+  for (; i >= 8; i -= 8, out += 32, slope += 32, x += 32) {
+    both(kind, out, slope, v128.load(x), 4)
+    both(kind, out + 16, slope + 16, v128.load(x, 16), 4)
   }
-  for (; i >= 4; i -= 4, dx += 16, dy += 16, x += 16) {
-    v128.store(dx, f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy)))
-  }
-  if (i > 0) storePart(dx, f32x4.mul(derivative(kind, v128.load(x)), v128.load(dy)), i)
+  for (; i > 0; i -= 4, out += 16, slope += 16, x += 16) both(kind, out, slope, v128.load(x), i)
 }
 
 export function gelu(out: usize, x: usize, size: i32): void {
@@ -97,21 +101,21 @@ export function geluTanh(out: usize, x: usize, size: i32): void {
 export function silu(out: usize, x: usize, size: i32): void {
   forward(SILU, out, x, size)
 }
-export function geluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(GELU, dx, dy, x, size)
+export function geluWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(GELU, out, slope, x, size)
 }
-export function geluTanhPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(GELU_TANH, dx, dy, x, size)
+export function geluTanhWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(GELU_TANH, out, slope, x, size)
 }
-export function siluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(SILU, dx, dy, x, size)
+export function siluWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(SILU, out, slope, x, size)
 }
-export function reluPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(RELU, dx, dy, x, size)
+export function reluWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(RELU, out, slope, x, size)
 }
-export function tanhPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(TANH, dx, dy, x, size)
+export function tanhWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(TANH, out, slope, x, size)
 }
-export function sigmoidPullback(dx: usize, dy: usize, x: usize, size: i32): void {
-  pull(SIGMOID, dx, dy, x, size)
+export function sigmoidWithSlope(out: usize, slope: usize, x: usize, size: i32): void {
+  withSlope(SIGMOID, out, slope, x, size)
 }
