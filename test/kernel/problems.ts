@@ -44,6 +44,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { type Draw, draw, type HostArray, length, numbers, positiveLength, shape } from '../arbitraries/tensor.ts'
 import type { Problem, Run } from '../laws/kernel.ts'
+import { winogradConvolution, winogradInputGradient } from './winograd.ts'
 
 export interface KernelCase {
   readonly name: string
@@ -643,6 +644,17 @@ const convolutionCase = fc
     return { x, weight, y, kernel, options, plane: [x[2] ?? 0, x[3] ?? 0] as const }
   })
 
+/** Convolutions that an engine may take by tiles: windows of 3 x 3 over many channels. */
+const tilesCase = fc.record({
+  batch: length(2),
+  groups: fc.constantFrom(1, 1, 2),
+  inputs: fc.constantFrom(16, 20),
+  outputs: fc.constantFrom(16, 20),
+  padding: fc.tuple(fc.nat(2), fc.nat(2)),
+  height: fc.integer({ min: 3, max: 9 }),
+  width: fc.integer({ min: 3, max: 11 }),
+})
+
 const poolCase = fc
   .record({
     lead: fc.tuple(length(3), positiveLength(3)),
@@ -721,6 +733,36 @@ const planes: readonly KernelCase[] = [
     run: withTensors(at => [convolutionWeightGradient(at(0), at(1), kernel, options)]),
     fused: ['convolutionWeightGradient'],
   })),
+  kernelCase(
+    'convolution by tiles',
+    fc.tuple(tilesCase, fc.boolean()),
+    ([{ batch, groups, inputs, outputs, height, width, padding }, bias], from) => {
+      const options = { groups, padding }
+      const all = groups * outputs
+      return {
+        inputs: arrays(from, [batch, groups * inputs, height, width], [all, inputs, 3, 3], [all]),
+        run: withTensors(at => [convolution(at(0), at(1), bias ? at(2) : null, options)]),
+        fused: ['convolution'],
+        bounded: withTensors(at => [winogradConvolution(at(0), at(1), bias ? at(2) : null, options)]),
+      }
+    },
+  ),
+  kernelCase(
+    'convolutionInputGradient by tiles',
+    tilesCase,
+    ({ batch, groups, inputs, outputs, height, width, padding }, from) => {
+      const options = { groups, padding }
+      const all = groups * outputs
+      const plane = [height, width] as const
+      const y = [batch, all, height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
+      return {
+        inputs: arrays(from, y, [all, inputs, 3, 3]),
+        run: withTensors(at => [convolutionInputGradient(at(0), at(1), plane, options)]),
+        fused: ['convolutionInputGradient'],
+        bounded: withTensors(at => [winogradInputGradient(at(0), at(1), options)]),
+      }
+    },
+  ),
   kernelCase('maxPool, maxPoolPullback', fc.tuple(poolCase, fc.boolean()), ([{ x, y, options }, ties], from) => {
     const [first, second] = [numbers(from, 0, x), numbers(from, 1, y)]
     // Equal numbers in one window: only the first of them counts.

@@ -1,7 +1,8 @@
 /** Convolution, its gradients and pools over the compiled kernels. */
 import type { ConvolutionSizes, Fused, PoolSizes } from '../engine.ts'
 import type { Kernels } from './binary.generated.ts'
-import { PANEL } from './costs.ts'
+import { FLOAT, PANEL } from './costs.ts'
+import { LINE } from './heap.ts'
 import type { Memory } from './memory.ts'
 import { addressOrNone, addressOf as at } from './storage.ts'
 
@@ -32,6 +33,11 @@ const pool = (s: PoolSizes): Numbers<11> => [
   ...([s.strideHeight, s.strideWidth, s.paddingHeight, s.paddingWidth] as const),
 ]
 
+/** Channels from which on the transforms of tiles cost little beside their products. */
+const MANY = 16
+/** Elements of a plane that cost as much one by one as four tiles, of 64 at most, with their transforms. */
+const QUAD = 24
+
 export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => {
   /** Scratch memory of all but the input gradient. */
   const scratch = (s: ConvolutionSizes): number =>
@@ -41,13 +47,40 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
         ...([s.strideHeight, s.strideWidth, s.dilationHeight, s.dilationWidth] as const),
       ) >>> 0,
     )
+  /** Whether a convolution to (height, width) goes by tiles (assembly/winograd.ts): a matter of its shape, but not of its batch. */
+  const byTiles = (s: ConvolutionSizes, height: number, width: number): boolean =>
+    s.kernelHeight === 3 &&
+    s.kernelWidth === 3 &&
+    Math.max(s.strideHeight, s.strideWidth, s.dilationHeight, s.dilationWidth) === 1 &&
+    Math.max(s.paddingHeight, s.paddingWidth) <= 2 &&
+    Math.min(s.inputs, s.outputs) >= MANY &&
+    s.inputs % 4 === 0 &&
+    s.outputs % 4 === 0 &&
+    height * width > QUAD * kernels.winogradQuads(height, width)
+  /** y (…, outputs, …) from x (…, inputs, …), `turned`: the gradient of the input, with what its names then mean. */
+  const tiles = (y: number, x: number, weight: number, bias: number, s: ConvolutionSizes, turned: boolean): void => {
+    const { batch, groups } = s
+    const [inputs, outputs] = turned ? [s.outputs, s.inputs] : [s.inputs, s.outputs]
+    const [height, width] = turned ? [s.outHeight, s.outWidth] : [s.height, s.width]
+    const [outHeight, outWidth] = turned ? [s.height, s.width] : [s.outHeight, s.outWidth]
+    const [top, left] = turned ? [2 - s.paddingHeight, 2 - s.paddingWidth] : [s.paddingHeight, s.paddingWidth]
+    const bytes = Math.ceil((36 * groups * inputs * outputs * FLOAT) / LINE) * LINE
+    const points = memory.scratch(bytes + (kernels.winogradScratch(inputs, outputs, outHeight, outWidth) >>> 0))
+    const rest = points + bytes
+    kernels.winogradWeights(points, weight, outputs, inputs, Number(turned), 0, groups * outputs, rest)
+    const end = batch * kernels.winogradQuads(outHeight, outWidth)
+    const sizes = [groups, inputs, outputs, height, width, outHeight, outWidth, top, left] as const
+    kernels.winograd(y, x, points, bias, ...sizes, 0, end, rest)
+  }
   return {
     convolution: (y, x, weight, bias, s) => {
+      if (byTiles(s, s.outHeight, s.outWidth)) return tiles(at(y), at(x), at(weight), addressOrNone(bias), s, false)
       const end = s.batch * panels(s.outHeight * s.outWidth)
       const to = scratch(s)
       kernels.convolution(at(y), at(x), at(weight), addressOrNone(bias), ...shape(s), ...steps(s), 0, end, to)
     },
     convolutionInputGradient: (dx, dy, weight, s) => {
+      if (byTiles(s, s.height, s.width)) return tiles(at(dx), at(dy), at(weight), 0, s, true)
       const end = s.batch * kernels.convolutionInputGradientPanels(s.height, s.width, s.strideHeight, s.strideWidth)
       const [, ...sizes] = shape(s)
       const to = memory.scratch(kernels.convolutionInputGradientScratch(...sizes, ...steps(s)) >>> 0)

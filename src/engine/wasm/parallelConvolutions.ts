@@ -14,6 +14,10 @@ type Convolutions = Pick<
   | 'convolutionInputGradientPanels'
   | 'convolutionInputGradientScratch'
   | 'convolutionWeightGradient'
+  | 'winograd'
+  | 'winogradQuads'
+  | 'winogradScratch'
+  | 'winogradWeights'
   | 'maxPool'
   | 'maxPoolPullback'
   | 'sumPool'
@@ -22,6 +26,12 @@ type Convolutions = Pick<
 
 /** Shares a thread: each makes tables of its own. */
 const SHARES = 2
+
+/** Multiply-adds of four tiles for an input and an output, the transforms included. */
+const QUAD_PRODUCTS = 180
+/** Nanoseconds of a window's transform, and what each thread needs for it. */
+const WEIGHT_COST = 12
+const WEIGHT_SCRATCH = 1024
 
 export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded): Convolutions => {
   /** A kernel whose last arguments are its first panel, the end and scratch memory, at `cost` nanoseconds a panel. */
@@ -95,6 +105,27 @@ export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded
       const sizes = [inputs, outHeight, outWidth, kernelHeight, kernelWidth] as const
       const steps = [strideHeight, strideWidth, dilationHeight, dilationWidth] as const
       overPanels('convolutionWeightGradient', call, cost, each(kernels.convolutionScratch(...sizes, ...steps)))
+    },
+    winograd: (...call) => {
+      const [, , , , groups, inputs, outputs, , , outHeight, outWidth] = call
+      const [first, end, scratch] = call.slice(-3)
+      const cost = (end - first) * QUAD_PRODUCTS * groups * inputs * outputs * COST.product
+      if (!threads.splits(cost, end - first, 1, SHARES)) {
+        kernels.winograd(...call)
+        return
+      }
+      threads.begin('winograd')
+      for (const value of call.slice(0, -3)) threads.same(value)
+      threads.first(first).end(first)
+      threads.scratch(scratch, each(kernels.winogradScratch(inputs, outputs, outHeight, outWidth))).run()
+    },
+    winogradQuads: kernels.winogradQuads,
+    winogradScratch: (...sizes) => threads.count * each(kernels.winogradScratch(...sizes)),
+    winogradWeights: (points, weight, rows, columns, turned, first, end, scratch) => {
+      if (!threads.splits((end - first) * columns * WEIGHT_COST, end - first, 1))
+        return kernels.winogradWeights(points, weight, rows, columns, turned, first, end, scratch)
+      threads.begin('winogradWeights').same(points).same(weight).same(rows).same(columns).same(turned)
+      threads.first(first).end(first).scratch(scratch, WEIGHT_SCRATCH).run()
     },
     maxPool: overPlanes('maxPool', 'y', 'x'),
     maxPoolPullback: overPlanes('maxPoolPullback', 'x', 'y', 'x'),

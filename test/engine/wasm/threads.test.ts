@@ -134,16 +134,24 @@ const window = {
   dilationWidth: 1,
 }
 
-const convolution = (name: string, batch: number, groups: number, size: number, stride: number): Call => {
+const convolution = (
+  name: string,
+  batch: number,
+  groups: number,
+  size: number,
+  stride: number,
+  [inputs, outputs]: readonly [number, number] = [5, 7],
+): Call => {
   const out = Math.floor((size - 1) / stride) + 1
   const plane = { height: size, width: size, outHeight: out, outWidth: out, kernelHeight: 3, kernelWidth: 3 }
   const steps = { ...window, strideHeight: stride, strideWidth: stride }
-  const sizes = { ...plane, ...steps, batch, groups, inputs: 5, outputs: 7 }
-  const [x, y, weight] = [batch * groups * 5 * size ** 2, batch * groups * 7 * out ** 2, groups * 7 * 5 * 9]
+  const sizes = { ...plane, ...steps, batch, groups, inputs, outputs }
+  const [x, y] = [batch * groups * inputs * size ** 2, batch * groups * outputs * out ** 2]
+  const weight = groups * outputs * inputs * 9
   return call(
     `convolution ${name}`,
     [y, x, weight],
-    [some(x), some(y, 2), some(weight, 3), some(groups * 7, 4)],
+    [some(x), some(y, 2), some(weight, 3), some(groups * outputs, 4)],
     ({ fused }, at) => {
       fused.convolution?.(at(0), at(3), at(5), at(6), sizes)
       fused.convolutionInputGradient?.(at(1), at(4), at(5), sizes)
@@ -301,6 +309,8 @@ const calls: readonly Call[] = [
   convolution('of three images', 3, 1, 9, 1),
   convolution('of one image, stride 2', 1, 1, 12, 2),
   convolution('in groups', 2, 3, 5, 3),
+  convolution('by tiles', 3, 1, 9, 1, [16, 20]),
+  convolution('by tiles in groups', 1, 2, 14, 1, [20, 16]),
   pools(),
   call(
     'groupNorm',
@@ -391,7 +401,7 @@ test('results have the same bits on 1, 2 and 3 threads', t => {
   }
   // Panels take the place of weights that outlive the call: what fails in a worker must not leave half of them done.
   const inPlace = ['packRows', 'unpackRows', 'panelsFromColumns', 'columnsFromPanels']
-  const whole = ['dot', 'squareParts', 'convolutionInputGradientPanels', ...inPlace]
+  const whole = ['dot', 'squareParts', 'convolutionInputGradientPanels', 'winogradQuads', ...inPlace]
   t.deepEqual(
     kernelNames.filter(name => !split.has(name) && !name.endsWith('Scratch')).sort(),
     whole.sort(),

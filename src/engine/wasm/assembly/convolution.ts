@@ -34,7 +34,7 @@ function mod(x: i32, y: i32): i32 {
 }
 
 /** `planes` planes of x (height, width) into planes (toHeight, toWidth) with their first element at (top, left), zeros elsewhere. */
-function border(
+export function border(
   out: usize, toHeight: i32, toWidth: i32, x: usize, height: i32, width: i32, top: i32, left: i32, planes: i32,
 ): void {
   const count = min(width, toWidth - left)
@@ -177,7 +177,7 @@ function turn4(out: usize, x0: usize, x1: usize, x2: usize, x3: usize): void {
 }
 
 /** Rows of x in the second-level cache, times panels. Strides in bytes. */
-function rowBlocks(
+export function rowBlocks(
   out: usize, outStride: usize, x: usize, xStride: usize, panels: usize,
   inner: i32, rows: i32, columns: i32, resume: bool, spare: usize,
 ): void {

@@ -1,0 +1,296 @@
+/**
+ * Convolution with a window of 3 x 3 and stride 1 after Winograd, F(4 x 4, 3 x 3): a tile of 4 x 4 outputs takes 36 products a channel
+ * instead of 144. Y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, summed over channels as 36 products of matrices.
+ * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", arXiv 1509.09308.
+ * A tile's numbers depend on its own 6 x 6 inputs alone: neither on its batch nor on threads. They are off by more than a direct sum's,
+ * some ten times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
+ * image, in the lanes of a vector.
+ */
+import { border, rowBlocks } from './convolution'
+import { madd, nmadd, splat, storePart } from './simd'
+import { SPARE } from './tile'
+
+/** Side of a tile's outputs and of its inputs. */
+const OUT: i32 = 4
+const IN: i32 = 6
+/** Products a tile. */
+const POINTS: i32 = 36
+/** Quads of a block: panels of both in the second-level cache. */
+const QUADS: i32 = 8
+const COLUMNS: i32 = 4 * QUADS
+/** Bytes of 40 vectors: what is between the two halves of a transform. */
+const TEMPORARY: usize = 640
+
+// @ts-ignore: decorator
+@inline
+function tilesOf(length: i32): i32 {
+  return (length + OUT - 1) / OUT
+}
+
+/** Quads of an image of (outHeight, outWidth). */
+export function winogradQuads(outHeight: i32, outWidth: i32): i32 {
+  return (tilesOf(outHeight) * tilesOf(outWidth) + 3) / 4
+}
+
+/** Four numbers at one address and three more a step apart. */
+// @ts-ignore: decorator
+@inline
+function lanes(from: usize, step: usize): v128 {
+  let v = v128.load32_zero(from)
+  v = v128.load32_lane(from + step, v, 1)
+  v = v128.load32_lane(from + 2 * step, v, 2)
+  return v128.load32_lane(from + 3 * step, v, 3)
+}
+
+/** G times three numbers, 16 bytes apart in `out`, `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function weightPoints(out: usize, step: usize, a: v128, b: v128, c: v128): void {
+  const sixth = splat(-0.16666667)
+  const even = f32x4.mul(f32x4.add(a, c), sixth)
+  const odd = f32x4.mul(b, sixth)
+  const far = madd(c, splat(0.16666667), f32x4.mul(a, splat(0.041666668)))
+  const side = f32x4.mul(b, splat(0.083333336))
+  v128.store(out, f32x4.mul(a, splat(0.25)))
+  v128.store(out + step, f32x4.add(even, odd))
+  v128.store(out + 2 * step, f32x4.sub(even, odd))
+  v128.store(out + 3 * step, f32x4.add(far, side))
+  v128.store(out + 4 * step, f32x4.sub(far, side))
+  v128.store(out + 5 * step, c)
+}
+
+/**
+ * points (groups, 36, rows, columns) from weight (groups, rows, columns, 3, 3), or for the gradient of the input (`turned`) from
+ * (groups, columns, rows, 3, 3) with its windows turned half around. Rows `first` to `end` of all groups; `scratch` of 1 KB.
+ */
+export function winogradWeights(
+  points: usize, weight: usize, rows: i32, columns: i32, turned: i32, first: i32, end: i32, scratch: usize,
+): void {
+  const step = turned ? <usize>(rows * 9) << 2 : 36
+  const plane = <usize>(rows * columns) << 2
+  for (let row = first; row < end; row++) {
+    const g = row / rows
+    const r = row % rows
+    const from = weight + (<usize>(turned ? (g * columns * rows + r) * 9 : row * columns * 9) << 2)
+    const to = points + <usize>(g * POINTS) * plane + (<usize>(r * columns) << 2)
+    for (let c = 0; c < columns; c += 4) {
+      const at = from + <usize>c * step
+      for (let x: usize = 0; x < 3; x++) {
+        const a = turned ? 8 - x : x
+        const b = turned ? 5 - x : 3 + x
+        const d = turned ? 2 - x : 6 + x
+        weightPoints(
+          scratch + (x << 4), 48, lanes(at + (a << 2), step), lanes(at + (b << 2), step), lanes(at + (d << 2), step),
+        )
+      }
+      for (let y: usize = 0; y < 6; y++) {
+        const line = scratch + y * 48
+        weightPoints(scratch + 512, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32))
+        for (let x: usize = 0; x < 6; x++) {
+          storePart(to + (y * 6 + x) * plane + (<usize>c << 2), v128.load(scratch + 512 + (x << 4)), columns - c)
+        }
+      }
+    }
+  }
+}
+
+/** Bᵀ times six numbers, 16 bytes apart in `out`, `step` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function inputPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128): void {
+  const four = splat(4.0)
+  const five = splat(5.0)
+  const two = splat(2.0)
+  const a = nmadd(four, d2, d4)
+  const b = nmadd(four, d1, d3)
+  const c = f32x4.sub(d4, d2)
+  const e = f32x4.mul(two, f32x4.sub(d3, d1))
+  v128.store(out, nmadd(five, d2, madd(four, d0, d4)))
+  v128.store(out + step, f32x4.add(a, b))
+  v128.store(out + 2 * step, f32x4.sub(a, b))
+  v128.store(out + 3 * step, f32x4.add(c, e))
+  v128.store(out + 4 * step, f32x4.sub(c, e))
+  v128.store(out + 5 * step, nmadd(five, d3, madd(four, d1, d5)))
+}
+
+/** Points of a quad of one plane: 36 vectors `step` bytes apart. `row` in bytes; `temporary` holds 36 vectors. */
+function transformInput(
+  out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
+): void {
+  for (let y: usize = 0; y < 6; y++) {
+    const r0 = v128.load(x0)
+    const r1 = v128.load(x1)
+    const r2 = v128.load(x2)
+    const r3 = v128.load(x3)
+    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
+    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
+    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+    let low = v128.load64_zero(x0, 16)
+    low = v128.load64_lane(x1, low, 1, 16)
+    let high = v128.load64_zero(x2, 16)
+    high = v128.load64_lane(x3, high, 1, 16)
+    inputPoints(
+      temporary + y * 96, 16,
+      v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
+      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3),
+      v128.shuffle<f32>(low, high, 0, 2, 4, 6), v128.shuffle<f32>(low, high, 1, 3, 5, 7),
+    )
+    x0 += row
+    x1 += row
+    x2 += row
+    x3 += row
+  }
+  for (let x: usize = 0; x < 6; x++) {
+    const line = temporary + (x << 4)
+    inputPoints(
+      out + x * step, 6 * step, v128.load(line), v128.load(line, 96), v128.load(line, 192), v128.load(line, 288),
+      v128.load(line, 384), v128.load(line, 480),
+    )
+  }
+}
+
+/** Aᵀ times six numbers. */
+// @ts-ignore: decorator
+@inline
+function outputSums(
+  out: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, bias: v128,
+): void {
+  const s1 = f32x4.add(m1, m2)
+  const s2 = f32x4.add(m3, m4)
+  const d1 = f32x4.sub(m1, m2)
+  const d2 = f32x4.sub(m3, m4)
+  v128.store(out, f32x4.add(f32x4.add(f32x4.add(m0, s1), s2), bias))
+  v128.store(out + step, f32x4.add(madd(splat(2.0), d2, d1), bias))
+  v128.store(out + 2 * step, f32x4.add(madd(splat(4.0), s2, s1), bias))
+  v128.store(out + 3 * step, f32x4.add(f32x4.add(madd(splat(8.0), d2, d1), m5), bias))
+}
+
+/** The 4 x 4 outputs of a quad, 16 vectors of four tiles in `temporary`, from 36 vectors `step` bytes apart. */
+function transformOutput(from: usize, step: usize, bias: f32, temporary: usize): void {
+  const zero = splat(0.0)
+  const sums = temporary + 256
+  for (let x: usize = 0; x < 6; x++) {
+    const m = from + x * step
+    outputSums(
+      sums + (x << 4), 96, v128.load(m), v128.load(m + 6 * step), v128.load(m + 12 * step), v128.load(m + 18 * step),
+      v128.load(m + 24 * step), v128.load(m + 30 * step), zero,
+    )
+  }
+  for (let y: usize = 0; y < 4; y++) {
+    const line = sums + y * 96
+    outputSums(
+      temporary + (y << 6), 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48),
+      v128.load(line, 64), v128.load(line, 80), splat(bias),
+    )
+  }
+}
+
+/** Bytes of scratch memory of `winograd`. */
+export function winogradScratch(inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
+  const plane = (tilesOf(outHeight) * OUT + 2) * (tilesOf(outWidth) * OUT + 2)
+  return <i32>(SPARE + TEMPORARY) + ((POINTS * COLUMNS * (inputs + outputs) + plane + 64) << 2)
+}
+
+/**
+ * Quads `first` to `end` of all images of y (batch, groups * outputs, outHeight, outWidth) from x (batch, groups * inputs, height, width),
+ * with its first element at (top, left) of a border of zeros, and the points of the weight. bias 0: none.
+ */
+export function winograd(
+  y: usize, x: usize, points: usize, bias: usize, groups: i32, inputs: i32, outputs: i32, height: i32, width: i32,
+  outHeight: i32, outWidth: i32, top: i32, left: i32, first: i32, end: i32, scratch: usize,
+): void {
+  const across = tilesOf(outWidth)
+  const tiles = tilesOf(outHeight) * across
+  const perImage = winogradQuads(outHeight, outWidth)
+  const high = tilesOf(outHeight) * OUT + 2
+  const wide = across * OUT + 2
+  const row = <usize>wide << 2
+  const positions = outHeight * outWidth
+  const plane = <usize>(height * width) << 2
+  const temporary = scratch + SPARE
+  const transformed = temporary + TEMPORARY
+  const transformedStep = <usize>(inputs * COLUMNS) << 2
+  const products = transformed + <usize>POINTS * transformedStep
+  const productsStep = <usize>(outputs * COLUMNS) << 2
+  const buffer = products + <usize>POINTS * productsStep
+  const matrix = <usize>(outputs * inputs) << 2
+  for (let start = first; start < end; start += QUADS) {
+    const stop = min(start + QUADS, end)
+    const columns = ((stop - start + 1) >> 1) << 3
+    for (let g = 0; g < groups; g++) {
+      for (let n = start / perImage; n * perImage < stop; n++) {
+        const from = max(start, n * perImage)
+        const to = min(stop, (n + 1) * perImage)
+        // The rows that these quads see.
+        const above = ((from - n * perImage) * 4) / across * OUT
+        const below = min(high, ((to - n * perImage) * 4 - 1) / across * OUT + IN)
+        for (let i = 0; i < inputs; i++) {
+          border(
+            buffer + <usize>above * row, below - above, wide, x + <usize>((n * groups + g) * inputs + i) * plane,
+            height, width, top - above, left, 1,
+          )
+          for (let q = from; q < to; q++) {
+            const t = (q - n * perImage) * 4
+            const column = q - start
+            transformInput(
+              transformed + (<usize>(((column >> 1) * inputs + i) * 8 + (column & 1) * 4) << 2), transformedStep,
+              buffer + tileAt(t, tiles, across, row), buffer + tileAt(t + 1, tiles, across, row),
+              buffer + tileAt(t + 2, tiles, across, row), buffer + tileAt(t + 3, tiles, across, row), row, temporary,
+            )
+          }
+        }
+      }
+      for (let point: usize = 0; point < <usize>POINTS; point++) {
+        rowBlocks(
+          products + point * productsStep, <usize>COLUMNS << 2, points + (<usize>(g * POINTS) + point) * matrix,
+          <usize>inputs << 2, transformed + point * transformedStep, inputs, outputs, columns, false, scratch,
+        )
+      }
+      for (let o = 0; o < outputs; o++) {
+        const b = bias != 0 ? f32.load(bias + (<usize>(g * outputs + o) << 2)) : 0.0
+        for (let q = start; q < stop; q++) {
+          const n = q / perImage
+          const t = (q - n * perImage) * 4
+          transformOutput(products + (<usize>(o * COLUMNS + (q - start) * 4) << 2), productsStep, b, temporary)
+          const image = y + (<usize>(((n * groups + g) * outputs + o) * positions) << 2)
+          storeQuad(image, temporary, t, min(4, tiles - t), across, outHeight, outWidth)
+        }
+      }
+    }
+  }
+}
+
+/** Byte offset of a tile's first input; the last tile repeats. */
+// @ts-ignore: decorator
+@inline
+function tileAt(t: i32, tiles: i32, across: i32, row: usize): usize {
+  const tile = min(t, tiles - 1)
+  return <usize>((tile / across) * OUT) * row + (<usize>((tile % across) * OUT) << 2)
+}
+
+/** Writes `count` tiles from `t` on: rows of four vectors of tiles, turned to four numbers of each tile, inside the plane alone. */
+function storeQuad(image: usize, from: usize, t: i32, count: i32, across: i32, outHeight: i32, outWidth: i32): void {
+  for (let i = 0; i < OUT; i++, from += 64) {
+    const r0 = v128.load(from)
+    const r1 = v128.load(from, 16)
+    const r2 = v128.load(from, 32)
+    const r3 = v128.load(from, 48)
+    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
+    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
+    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+    storeRow(image, v128.shuffle<f64>(a, c, 0, 2), t, i, across, outHeight, outWidth)
+    if (count > 1) storeRow(image, v128.shuffle<f64>(a, c, 1, 3), t + 1, i, across, outHeight, outWidth)
+    if (count > 2) storeRow(image, v128.shuffle<f64>(b, d, 0, 2), t + 2, i, across, outHeight, outWidth)
+    if (count > 3) storeRow(image, v128.shuffle<f64>(b, d, 1, 3), t + 3, i, across, outHeight, outWidth)
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeRow(image: usize, v: v128, tile: i32, i: i32, across: i32, outHeight: i32, outWidth: i32): void {
+  const top = (tile / across) * OUT + i
+  const left = (tile % across) * OUT
+  if (top < outHeight) storePart(image + (<usize>(top * outWidth + left) << 2), v, outWidth - left)
+}

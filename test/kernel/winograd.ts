@@ -1,0 +1,85 @@
+/**
+ * The convolution after Winograd, F(4 x 4, 3 x 3), from primitives: its bound on the rounding engine is that of the wasm engine's tiles
+ * (assembly/winograd.ts), and its values are the convolution's. Source: Lavin & Gray, arXiv 1509.09308, section 4.3.
+ */
+import { add } from '../../src/kernel/binary.ts'
+import { gather } from '../../src/kernel/gather.ts'
+import { matmulTransposed } from '../../src/kernel/matmul.ts'
+import { permute } from '../../src/kernel/permute.ts'
+import { pad, slice } from '../../src/kernel/slice.ts'
+import { elementsSeen, patches, windowOf } from '../../src/kernel/window.ts'
+import { sizeOf, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { tokens } from '../../src/tensor/tokens.ts'
+
+const INPUT = [
+  [4, 0, -5, 0, 1, 0],
+  [0, -4, -4, 1, 1, 0],
+  [0, 4, -4, -1, 1, 0],
+  [0, -2, -1, 2, 1, 0],
+  [0, 2, -1, -2, 1, 0],
+  [0, 4, 0, -5, 0, 1],
+]
+const WEIGHT = [
+  [1 / 4, 0, 0],
+  [-1 / 6, -1 / 6, -1 / 6],
+  [-1 / 6, 1 / 6, -1 / 6],
+  [1 / 24, 1 / 12, 1 / 6],
+  [1 / 24, -1 / 12, 1 / 6],
+  [0, 0, 1],
+]
+const OUTPUT = [
+  [1, 1, 1, 1, 1, 0],
+  [0, 1, -1, 2, -2, 0],
+  [0, 1, 1, 4, 4, 0],
+  [0, 1, -1, 8, -8, 1],
+]
+
+/** M X Mᵀ, transposed, of each square X in x (n, n, …). */
+const bothSides = (matrix: readonly (readonly number[])[], x: Tensor): Tensor => {
+  const [n = 0, , ...rest] = x.shape
+  const rows = matrix.length
+  const m = tensor(x.engine, [rows, n], matrix.flat())
+  const times = (y: Tensor, columns: number) => matmulTransposed(m, y.share([n, columns * sizeOf(rest)]), {})
+  const once = permute(times(x, n).share([rows, n, sizeOf(rest)]), [1, 0, 2])
+  return times(once, rows).share([rows, rows, ...rest])
+}
+
+/** y (batch, outputs, …) of x (batch, inputs, …) and weight (outputs, inputs / groups, 3, 3), its window moved by 1. */
+export const winogradConvolution = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { groups, padding }: { readonly groups: number; readonly padding: readonly [number, number] },
+): Tensor => {
+  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape
+  const [all = 0] = weight.shape
+  const [inputs, outputs] = [channels / groups, all / groups]
+  const [outHeight, outWidth] = [height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
+  const [down, across] = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)]
+  const bordered = pad(pad(x, 2, padding[0], 4 * down + 2), 3, padding[1], 4 * across + 2)
+  const window = windowOf('tiles', bordered.shape, 6, { stride: 4 })
+  const tiles = down * across
+  const seen = patches(bordered, elementsSeen(window), 36).share([6, 6, tiles, batch, groups, inputs])
+  const points = permute(bothSides(INPUT, seen).share([36, tiles, batch, groups, inputs]), [0, 3, 4, 1, 2])
+  const kernels = bothSides(WEIGHT, permute(weight, [2, 3, 0, 1])).share([36 * groups, outputs, inputs])
+  const products = matmulTransposed(kernels, points.share([36 * groups, inputs, tiles * batch]), {})
+  const values = bothSides(OUTPUT, products.share([6, 6, all * tiles * batch]))
+  const turned = permute(values.share([4, 4, all, down, across, batch]), [5, 2, 3, 0, 4, 1])
+  const whole = turned.share([batch, all, 4 * down, 4 * across])
+  const y = slice(slice(whole, 2, 0, outHeight), 3, 0, outWidth)
+  return bias === null ? y : add(y, bias.share([all, 1, 1]))
+}
+
+/** The gradient of the input: the convolution of dy with each group's weight turned half around, inputs for outputs. */
+export const winogradInputGradient = (
+  dy: Tensor,
+  weight: Tensor,
+  { groups, padding }: { readonly groups: number; readonly padding: readonly [number, number] },
+): Tensor => {
+  const [all = 0, inputs = 0] = weight.shape
+  const outputs = all / groups
+  const rows = permute(weight.share([groups, outputs, inputs, 9]), [3, 0, 2, 1]).share([9, groups * inputs * outputs])
+  const half = gather(rows, tokens([8, 7, 6, 5, 4, 3, 2, 1, 0])).share([9, groups * inputs, outputs])
+  const turned = permute(half, [1, 2, 0]).share([groups * inputs, outputs, 3, 3])
+  return winogradConvolution(dy, turned, null, { groups, padding: [2 - padding[0], 2 - padding[1]] })
+}
