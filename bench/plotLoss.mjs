@@ -1,5 +1,5 @@
 /**
- * The loss curve of a training run: `node bench/plotLoss.mjs <lines of fluxion train --json> <out.svg>`.
+ * The loss curve of a training run: `node bench/plotLoss.mjs <lines of fluxion train --json> <out.svg> [what the loss is]`.
  * Training loss is shown as the mean of every 20 steps, validation loss where it was measured.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -7,9 +7,9 @@ import { parse, View } from 'vega'
 import { compile } from 'vega-lite'
 
 const MEAN_OF = 20
-const [source, out] = process.argv.slice(2)
+const [source, out, title = 'loss, nats a token'] = process.argv.slice(2)
 if (source === undefined || out === undefined) {
-  console.error('usage: node bench/plotLoss.mjs <run.jsonl> <out.svg>')
+  console.error('usage: node bench/plotLoss.mjs <run.jsonl> <out.svg> [what the loss is]')
   process.exit(2)
 }
 
@@ -24,7 +24,7 @@ const validation = steps
 
 const encoding = {
   x: { field: 'step', type: 'quantitative', title: 'step' },
-  y: { field: 'loss', type: 'quantitative', aggregate: 'mean', title: 'loss, nats a token', scale: { zero: false } },
+  y: { field: 'loss', type: 'quantitative', aggregate: 'mean', title, scale: { zero: false } },
   color: { field: 'curve', type: 'nominal', title: null },
 }
 const { spec } = compile({

@@ -1,7 +1,9 @@
 import { f32ToBf16, f32ToF16 } from '../src/format/half.ts'
 import { f32, floats, type HostTensor } from '../src/format/hostTensor.ts'
 import { withoutBlocks } from '../src/format/quantized/modelMatrices.ts'
-import { bytesOfWeights, readFolder, rewriteFolder } from './folder.ts'
+import { holdsDenoiser, readDenoiser } from './diffusion/denoisingFiles.ts'
+import { denoiserFiles } from './diffusion/denoisingFolder.ts'
+import { bytesOfWeights, folderSource, readFolder, rewriteFolder, writeFiles } from './folder.ts'
 
 /** Element types that weights are stored in; computing is f32 in any case. */
 export const precisions = ['F32', 'F16', 'BF16'] as const
@@ -21,8 +23,18 @@ export const inPrecision = (tensor: HostTensor, precision: Precision): HostTenso
   }
 }
 
-/** A model folder with its weights in another precision, quantized ones widened; returns the bytes of the weights. The tokenizer's files go along as they are. */
+/**
+ * A model folder, of a language model or a diffusion model, with its weights in another precision, quantized ones widened; returns the bytes of the weights. The
+ * tokenizer's files go along as they are.
+ */
 export const convertPrecision = (folder: string, precision: Precision, out: string): number => {
+  const source = folderSource(folder)
+  if (holdsDenoiser(source)) {
+    const { config, tensors } = readDenoiser(source)
+    const converted = new Map([...tensors].map(([name, tensor]) => [name, inPrecision(tensor, precision)]))
+    writeFiles(out, denoiserFiles(config, converted))
+    return bytesOfWeights(converted)
+  }
   const model = readFolder(folder)
   const { config } = model
   const tensors = new Map(

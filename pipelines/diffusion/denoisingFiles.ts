@@ -1,9 +1,11 @@
 /** A diffusion model's files, from wherever they come: config.json and model.safetensors. Everything is checked here, once; nothing here needs Node. */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
+import * as t from 'io-ts'
 import type { NoiseSchedule } from '../../operators/diffusion/index.ts'
 import { decode, orThrow } from '../../src/codec/decode.ts'
 import { DenoisingConfig } from '../../src/codec/denoising.ts'
+import { only } from '../../src/codec/fields.ts'
 import { parseJson } from '../../src/codec/json.ts'
 import type { Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -23,6 +25,12 @@ export interface OpenedDenoiser {
   readonly parameters: Named
   readonly schedule: NoiseSchedule
 }
+
+const Kind = t.type({ model_type: only('denoising-diffusion') })
+
+/** Whether a model's files are those of a diffusion model. */
+export const holdsDenoiser = (source: FileSource): boolean =>
+  Kind.is(orThrow(parseJson(needed(source, CONFIG), `${source.where}/${CONFIG}`)))
 
 /** Configuration and weights, or an InputError that names the file, and in it the field or tensor. */
 export const readDenoiser = (

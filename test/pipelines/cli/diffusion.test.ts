@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import test from 'tape'
 import { latestCheckpoint } from '../../../pipelines/checkpoint.ts'
@@ -91,6 +91,19 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     }
     const grid = orThrow(readPng(readFileSync(path('a.png')), 'a.png'))
     t.deepEqual([grid.width, grid.height], [2 * (SIDE + 2) + 2, 2 * (SIDE + 2) + 2], 'a column a class')
+
+    const halved = await fluxion(['convert', 'precision', path('run'), '--to', 'F16', '--out', path('half')])
+    t.equal(halved.code, 0, halved.stderr)
+    const bytes = (folder: string): number => statSync(`${folder}/model.safetensors`).size
+    t.ok(bytes(path('half')) < 0.6 * bytes(latestCheckpoint(path('run')) ?? ''), 'half the bytes')
+    const half = ['diffuse', path('half'), '--steps', '4', '--count', '2', '--zoom', '1', '--out', path('f.png')]
+    t.equal((await fluxion(half)).code, 0)
+    await diffuse('g.png', [])
+    const apart = (x: Uint8Array, y: Uint8Array): number =>
+      x.reduce((most, value, i) => Math.max(most, Math.abs(value - (y[i] ?? 0))), 0)
+    const pixels = (name: string): Uint8Array => orThrow(readPng(readFileSync(path(name)), name)).pixels
+    t.ok(apart(pixels('f.png'), pixels('g.png')) <= 3, 'nearly the same pictures')
+    t.ok(apart(pixels('f.png'), pixels('c.png')) > 30, 'control: another sampler and seed')
 
     writeFileSync(path('init.png'), writePng(bar(1, 3)))
     writeFileSync(path('mask.png'), writePng({ ...bar(0, 1), pixels: new Uint8Array(SIDE * SIDE).fill(0) }))
