@@ -15,11 +15,12 @@ import { trainingRun } from '../pipelines/trainingRun.ts'
 import { decodeOrThrow } from '../src/codec/decode.ts'
 import { GenerationOptions } from '../src/codec/generation.ts'
 import { Gpt2Config } from '../src/codec/gpt2.ts'
-import { context, type Named } from '../src/context.ts'
+import { context, engineOf, type Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { wasmEngine } from '../src/engine/wasm/engine.ts'
 import type { HostTensors } from '../src/format/hostTensor.ts'
 import { key } from '../src/random.ts'
+import { isTensor } from '../src/tensor/quantizedMatrix.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { readNow } from '../src/tensor/tensor.ts'
 import { type Tokens, tokens } from '../src/tensor/tokens.ts'
@@ -136,12 +137,10 @@ export const characters = (count: number): string =>
   Array.from({ length: count }, (_, i) => String.fromCodePoint(33 + i)).join('')
 
 /** Greedy text through `generate`: the cached decoder, sampler, detokenizer and stop rules, as a user gets it. */
-export const gptDecoder = (shape: GptShape, weights: HostTensors, engine: Engine = benchEngine()): GptDecoder => {
-  const parameters: Named = upload(weights, engine)
-  const model = modelOf(shape)
-  const tokenizer = trainCharacterTokenizer([characters(shape.vocabulary)])
+export const textDecoder = (model: LanguageModel, parameters: Weights): GptDecoder => {
+  const tokenizer = trainCharacterTokenizer([characters(model.vocabulary)])
   return {
-    backend: engine.backend,
+    backend: engineOf(parameters).backend,
     decode: async (prompt, count) => {
       // From the first token, which ends the prompt's pass, to one more than `count`: as many passes.
       const options = decodeOrThrow(GenerationOptions, { tokens: count + 1, greedy: true }, 'bench')
@@ -166,10 +165,13 @@ export const gptDecoder = (shape: GptShape, weights: HostTensors, engine: Engine
     },
     logits: ids => scope(() => readNow(nextLogits(model)(context(parameters), tokens(ids)).value)),
     close: () => {
-      for (const parameter of Object.values(parameters)) parameter.release()
+      for (const weight of Object.values(parameters)) (isTensor(weight) ? weight : weight.cells).release()
     },
   }
 }
+
+export const gptDecoder = (shape: GptShape, weights: HostTensors, engine: Engine = benchEngine()): GptDecoder =>
+  textDecoder(modelOf(shape), upload(weights, engine))
 
 export interface Quality {
   /** Nats a character over all of the validation text. */

@@ -2,7 +2,9 @@
  * What one thread of this machine can do at most in WebAssembly: f32 multiply-adds from registers (with separate multiply and add, and fused
  * where the host has relaxed SIMD), and bytes read from memory that no cache holds.
  */
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import binaryen from 'binaryen'
 import { median } from './measure.ts'
 
@@ -38,12 +40,17 @@ const source = (multiplyAdd: (sum: string) => string) => `(module
 const separate = source(sum => `(f32x4.add (f32x4.mul ${sum} (local.get $scale)) (local.get $x))`)
 const fused = source(sum => `(f32x4.relaxed_madd ${sum} (local.get $scale) (local.get $x))`)
 
-const instantiate = (text: string): WebAssembly.Exports | null => {
+const compiled = (text: string): WebAssembly.Module | null => {
   const parsed = binaryen.parseText(text)
   parsed.setFeatures(binaryen.Features.All)
   const binary = new Uint8Array(parsed.emitBinary())
   parsed.dispose()
-  return WebAssembly.validate(binary) ? new WebAssembly.Instance(new WebAssembly.Module(binary)).exports : null
+  return WebAssembly.validate(binary) ? new WebAssembly.Module(binary) : null
+}
+
+const instantiate = (text: string): WebAssembly.Exports | null => {
+  const module = compiled(text)
+  return module === null ? null : new WebAssembly.Instance(module).exports
 }
 
 /** Seconds, the median of 7, after short calls until the host's optimising compiler has replaced its first code: a loop is not replaced while it runs. */
@@ -84,5 +91,43 @@ export const roofline = async (): Promise<Roofline> => {
     multiplyAdd: await gigaflops(plain),
     fused: relaxed === null ? null : await gigaflops(relaxed),
     read: READ_BYTES / (await seconds(plain, 'read', READ_BYTES)) / 1e9,
+  }
+}
+
+/** Reads its own memory as often as it is told to; says so before and after. */
+const READER = `
+const { parentPort, workerData: { module, bytes, warmCalls, warmArgument } } = require('node:worker_threads')
+const { read, memory } = new WebAssembly.Instance(module).exports
+new Float32Array(memory.buffer).fill(1)
+for (let i = 0; i < warmCalls; i++) read(warmArgument)
+parentPort.on('message', times => {
+  for (let i = 0; i < times; i++) read(bytes)
+  parentPort.postMessage(null)
+})
+parentPort.postMessage(null)`
+
+const READS = 8
+
+/** GB/s that so many threads read together, each from memory of its own that no cache holds: the best of 5. */
+export const readTogether = async (threads: number): Promise<number> => {
+  const module = compiled(separate)
+  if (module === null) throw new Error('this host has no WebAssembly SIMD')
+  const workerData = { module, bytes: READ_BYTES, warmCalls: WARM_CALLS, warmArgument: WARM_ARGUMENT }
+  const readers = Array.from({ length: threads }, () => new Worker(READER, { eval: true, workerData }))
+  const all = () => Promise.all(readers.map(reader => once(reader, 'message')))
+  try {
+    await all()
+    await setTimeout(COMPILE_MILLISECONDS)
+    let best = Number.POSITIVE_INFINITY
+    for (let i = 0; i < 5; i++) {
+      const start = performance.now()
+      const done = all()
+      for (const reader of readers) reader.postMessage(READS)
+      await done
+      best = Math.min(best, performance.now() - start)
+    }
+    return (threads * READS * READ_BYTES) / best / 1e6
+  } finally {
+    await Promise.all(readers.map(reader => reader.terminate()))
   }
 }
