@@ -19,7 +19,7 @@ import { greedy } from './greedy.ts'
 import { logProbability } from './logProbability.ts'
 import { type Processor, unchanged } from './processor.ts'
 import { sample } from './sample.ts'
-import { massOf } from './weight.ts'
+import { largest, massOf } from './weight.ts'
 
 export interface SamplerOptions {
   readonly key: Key
@@ -77,13 +77,10 @@ export const sampler = (options: SamplerOptions): Sampler => {
     step: (state, logits) => {
       const mass = massOf(logits)
       const processed = process(logits, state.previous)
+      const untouched = processed === logits
       const token = options.greedy
-        ? greedy(processed)
-        : sample(
-            processed,
-            uniform64At(fold(state.key, state.step), 0),
-            processed === logits ? mass : massOf(processed),
-          )
+        ? greedy(processed, untouched ? mass.max : largest(processed))
+        : sample(processed, uniform64At(fold(state.key, state.step), 0), untouched ? mass : massOf(processed))
       return [
         { token, logProbability: logProbability(logits, token, mass) },
         { key: state.key, step: state.step + 1, previous: window === 0 ? [] : latest([...state.previous, token]) },

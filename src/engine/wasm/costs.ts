@@ -16,7 +16,7 @@ export const COST = {
   /** One, of a matrix that is read once. */
   stream: 0.06,
   /** One with weights of 8 bits, of 16 bits; a number rounded to 8 bits. */
-  quantized: 0.03,
+  quantized: 0.036,
   halves: 0.05,
   rounding: 1.5,
 } as const

@@ -8,7 +8,7 @@
  * odd x₁ + even x₀ = v x₀ + odd (x₁ - 256 x₀) - 128 x₀. So a row holds x₀ and x₁ - 256 x₀ (16 bits suffice) and the sum of all -128 x₀.
  */
 import { widen, widen1 } from './halves'
-import { below, madd, maxLanes, splat, storePart } from './simd'
+import { below, bits, madd, splat, storePart } from './simd'
 
 const BLOCK: i32 = 32
 const PANEL: i32 = 16
@@ -23,37 +23,57 @@ const SCALE_BYTES: usize = 8
 const ROWS: i32 = 3
 /** Bytes of rows that stay in the second-level cache while all weights pass. */
 const CACHED: i32 = 1 << 18
+/** 1.5 · 2^23, plus a small number: a float whose last bits are that number, rounded to nearest even; and its own bits. */
+const SHIFT: f32 = 12582912
+const SHIFT_BITS: i32 = 0x4b400000
 /** 2^-100: blocks whose greatest number is smaller are as good as zero, and no scale is subnormal. */
-const SMALLEST: f32 = 7.888609052210118e-31
+const SMALLEST_BITS: i32 = 27 << 23
+
+/** Four numbers, of which `count` are there; the others are 0. */
+// @ts-ignore: decorator
+@inline
+function part(x: usize, count: i32): v128 {
+  const four = v128.load(x)
+  return count >= 4 ? four : v128.and(four, below(count))
+}
+
+/** To the nearest whole number, halves to even, as i32. */
+// @ts-ignore: decorator
+@inline
+function whole(x: v128): v128 {
+  return i32x4.sub(f32x4.add(x, splat(SHIFT)), bits(SHIFT_BITS))
+}
 
 /** x (rows, inner) -> numbers (rows, blocks): round(x / scale), scale = max |x| / 127; and (scale, correction) of each. Not finite: so is the scale. */
 export function quantizeRows(numbers: usize, scales: usize, x: usize, rows: i32, inner: i32): void {
   for (; rows > 0; rows--) {
     for (let k = 0; k < inner; k += BLOCK) {
       const count = min(BLOCK, inner - k)
-      const end = x + (<usize>count << 2)
-      let largest = splat(0.0)
-      for (let i = 0; i < count; i += 4) {
-        largest = f32x4.max(largest, f32x4.abs(v128.and(v128.load(x + (<usize>i << 2)), below(count - i))))
-      }
-      const scale = max<f32>(maxLanes(largest), SMALLEST) * <f32>(1.0 / 127.0)
+      // Magnitudes in the order of their bits, where a NaN is the largest.
+      let largest = bits(SMALLEST_BITS)
+      for (let i = 0; i < count; i += 4) largest = i32x4.max_s(largest, f32x4.abs(part(x + (<usize>i << 2), count - i)))
+      largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 2, 3, 0, 1))
+      largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 1, 0, 3, 2))
+      const scale = f32x4.extract_lane(largest, 0) * <f32>(1.0 / 127.0)
       const divisor = splat(scale)
       let sum = i32x4.splat(0)
       if (count < BLOCK) memory.fill(numbers, 0, ROW_BYTES)
-      for (let i = 0; i < count; i += 4) {
-        const four = v128.and(v128.load(x + (<usize>i << 2)), below(count - i))
-        const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(four, divisor)))
-        const even = v128.shuffle<i32>(rounded, i32x4.splat(0), 4, 4, 0, 2)
-        const sorted = v128.shuffle<i32>(rounded, rounded, 0, 2, 1, 3)
-        const both = i32x4.sub(sorted, i32x4.shl(even, 8))
-        v128.store64_lane(numbers + (<usize>i << 1), i16x8.narrow_i32x4_s(both, both), 0)
-        sum = i32x4.add(sum, even)
+      for (let i = 0; i < count; i += 8) {
+        const at = x + (<usize>i << 2)
+        const first = whole(f32x4.div(part(at, count - i), divisor))
+        const last = whole(f32x4.div(part(at + 16, count - i - 4), divisor))
+        const eight = i16x8.narrow_i32x4_s(first, last)
+        sum = i32x4.add(sum, i32x4.dot_i16x8_s(eight, bits(1)))
+        // Pairs x₀, x₁ - 256 x₀; then of each quad the first numbers of its pairs, and the second ones.
+        const pairs = i16x8.sub(eight, i32x4.shl(eight, 24))
+        v128.store(numbers + (<usize>i << 1), v128.shuffle<i16>(pairs, pairs, 0, 2, 1, 3, 4, 6, 5, 7))
       }
       f32.store(scales, scale)
-      i32.store(scales, -128 * (i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3)), 4)
+      const both = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
+      i32.store(scales, -128 * (i32x4.extract_lane(both, 0) + i32x4.extract_lane(both, 1)), 4)
       scales += SCALE_BYTES
       numbers += ROW_BYTES
-      x = end
+      x += <usize>count << 2
     }
   }
 }
