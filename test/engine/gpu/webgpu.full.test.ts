@@ -112,16 +112,23 @@ else {
   test('one submission and one readback a token', async t => {
     const engine = open()
     await engine.ready
+    const { device } = engine
+    if (device === null) throw new Error('a device that is ready')
     let submits = 0
-    const queue = engine.device?.queue
-    if (queue === undefined) throw new Error('a device that is ready')
-    const submit = queue.submit.bind(queue)
-    queue.submit = buffers => {
+    let bound = 0
+    const submit = device.queue.submit.bind(device.queue)
+    device.queue.submit = buffers => {
       submits++
       return submit(buffers)
     }
+    const bind = device.createBindGroup.bind(device)
+    device.createBindGroup = descriptor => {
+      bound++
+      return bind(descriptor)
+    }
     const ids: number[] = []
     const counts: number[] = []
+    const groups: number[] = []
     const made: number[] = []
     await lastValueFrom(decode(engine, 12).pipe(toArray())).then(all => ids.push(...all.map(({ token }) => token)))
     t.equal(submits, 12, '12 tokens, the first after its prompt')
@@ -132,6 +139,7 @@ else {
     const running = decode(engine, 14).subscribe(() => {
       counts.push(submits)
       made.push(engine.memory.made)
+      groups.push(bound)
     })
     while (!running.closed) await settle(5)
     t.deepEqual(
@@ -140,6 +148,7 @@ else {
       'each token costs one',
     )
     t.equal(made.at(-1), made[7], 'and, after the first, no new memory')
+    t.equal(groups.at(-1), groups[7], 'nor new bind groups')
     await engine.destroy()
     t.end()
   })

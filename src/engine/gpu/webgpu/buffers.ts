@@ -79,6 +79,11 @@ export class Buffers {
     this.#spare += buffer.bytes
   }
 
+  /** Free buffers in the order of their making: a step then takes the same ones as the step before, whatever order that one left them in. */
+  order(): void {
+    for (const buffers of this.#free.values()) buffers.sort((a, b) => a.id - b.id)
+  }
+
   /** Gives spare memory back where it is more than what is in use and some; whether it did. */
   trim(): boolean {
     if (this.#spare <= SPARE + (this.#held - this.#spare)) return false

@@ -137,6 +137,7 @@ class Encoding {
 /** Encodes and submits tasks whose kernels are compiled. */
 export const submit = (session: Session, tasks: readonly Task[], index: number): Encoded => {
   const { device, buffers, arena } = session
+  buffers.order()
   const encoding = new Encoding(session, index)
   const answers: Answer[] = []
   const sources: { readonly buffer: DeviceBuffer; readonly bytes: number }[] = []
