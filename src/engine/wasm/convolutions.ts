@@ -64,7 +64,7 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
     const [height, width] = turned ? [s.outHeight, s.outWidth] : [s.height, s.width]
     const [outHeight, outWidth] = turned ? [s.height, s.width] : [s.outHeight, s.outWidth]
     const [top, left] = turned ? [2 - s.paddingHeight, 2 - s.paddingWidth] : [s.paddingHeight, s.paddingWidth]
-    const bytes = Math.ceil((36 * groups * inputs * outputs * FLOAT) / LINE) * LINE
+    const bytes = Math.ceil((36 * groups * (inputs * outputs * FLOAT + LINE)) / LINE) * LINE
     const points = memory.scratch(bytes + (kernels.winogradScratch(inputs, outputs, outHeight, outWidth) >>> 0))
     const rest = points + bytes
     kernels.winogradWeights(points, weight, outputs, inputs, Number(turned), 0, groups * outputs, rest)

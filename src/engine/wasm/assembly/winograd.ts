@@ -18,6 +18,8 @@ const POINTS: i32 = 36
 /** Quads of a block: panels of both in the second-level cache. */
 const QUADS: i32 = 8
 const COLUMNS: i32 = 4 * QUADS
+/** Bytes between points beside their numbers: points a power of two apart would share a few sets of the first-level cache. */
+const APART: usize = 64
 /** Bytes of 40 vectors: what is between the two halves of a transform. */
 const TEMPORARY: usize = 640
 
@@ -60,14 +62,14 @@ function weightPoints(out: usize, step: usize, a: v128, b: v128, c: v128): void 
 }
 
 /**
- * points (groups, 36, rows, columns) from weight (groups, rows, columns, 3, 3), or for the gradient of the input (`turned`) from
+ * points (groups, 36, rows x columns and a line) from weight (groups, rows, columns, 3, 3), or for the gradient of the input (`turned`) from
  * (groups, columns, rows, 3, 3) with its windows turned half around. Rows `first` to `end` of all groups; `scratch` of 1 KB.
  */
 export function winogradWeights(
   points: usize, weight: usize, rows: i32, columns: i32, turned: i32, first: i32, end: i32, scratch: usize,
 ): void {
   const step = turned ? <usize>(rows * 9) << 2 : 36
-  const plane = <usize>(rows * columns) << 2
+  const plane = (<usize>(rows * columns) << 2) + APART
   for (let row = first; row < end; row++) {
     const g = row / rows
     const r = row % rows
@@ -189,7 +191,7 @@ function transformOutput(from: usize, step: usize, bias: f32, temporary: usize):
 /** Bytes of scratch memory of `winograd`. */
 export function winogradScratch(inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
   const plane = (tilesOf(outHeight) * OUT + 2) * (tilesOf(outWidth) * OUT + 2)
-  return <i32>(SPARE + TEMPORARY) + ((POINTS * COLUMNS * (inputs + outputs) + plane + 64) << 2)
+  return <i32>(SPARE + TEMPORARY + 2 * <usize>POINTS * APART) + ((POINTS * COLUMNS * (inputs + outputs) + plane + 64) << 2)
 }
 
 /**
@@ -210,11 +212,11 @@ export function winograd(
   const plane = <usize>(height * width) << 2
   const temporary = scratch + SPARE
   const transformed = temporary + TEMPORARY
-  const transformedStep = <usize>(inputs * COLUMNS) << 2
+  const transformedStep = (<usize>(inputs * COLUMNS) << 2) + APART
   const products = transformed + <usize>POINTS * transformedStep
-  const productsStep = <usize>(outputs * COLUMNS) << 2
+  const productsStep = (<usize>(outputs * COLUMNS) << 2) + APART
   const buffer = products + <usize>POINTS * productsStep
-  const matrix = <usize>(outputs * inputs) << 2
+  const matrix = (<usize>(outputs * inputs) << 2) + APART
   for (let start = first; start < end; start += QUADS) {
     const stop = min(start + QUADS, end)
     const columns = ((stop - start + 1) >> 1) << 3
