@@ -44,7 +44,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { type Draw, draw, type HostArray, length, numbers, positiveLength, shape } from '../arbitraries/tensor.ts'
 import type { Problem, Run } from '../laws/kernel.ts'
-import { winogradConvolution, winogradInputGradient } from './winograd.ts'
+import { winogradConvolution, winogradInputGradient, winogradWeightGradient } from './winograd.ts'
 
 export interface KernelCase {
   readonly name: string
@@ -760,6 +760,20 @@ const planes: readonly KernelCase[] = [
         run: withTensors(at => [convolutionInputGradient(at(0), at(1), plane, options)]),
         fused: ['convolutionInputGradient'],
         bounded: withTensors(at => [winogradInputGradient(at(0), at(1), options)]),
+      }
+    },
+  ),
+  kernelCase(
+    'convolutionWeightGradient by tiles',
+    tilesCase,
+    ({ batch, groups, inputs, outputs, height, width, padding }, from) => {
+      const options = { groups, padding }
+      const y = [batch, groups * outputs, height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
+      return {
+        inputs: arrays(from, y, [batch, groups * inputs, height, width]),
+        run: withTensors(at => [convolutionWeightGradient(at(0), at(1), [3, 3], options)]),
+        fused: ['convolutionWeightGradient'],
+        bounded: withTensors(at => [winogradWeightGradient(at(0), at(1), options)]),
       }
     },
   ),

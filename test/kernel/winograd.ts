@@ -44,6 +44,18 @@ const bothSides = (matrix: readonly (readonly number[])[], x: Tensor): Tensor =>
   return times(once, rows).share([rows, rows, ...rest])
 }
 
+const turned = (matrix: readonly (readonly number[])[]): number[][] =>
+  (matrix[0] ?? []).map((_, j) => matrix.map(row => row[j] ?? 0))
+
+/** Tiles of x as (side, side, tiles · batch · channels), four apart, for outputs (…, height, width). */
+const tilesOf = (x: Tensor, padding: readonly [number, number], side: number, outputs: readonly number[]): Tensor => {
+  const [down = 0, across = 0] = outputs.slice(-2).map(length => Math.ceil(length / 4))
+  const [batch = 0, channels = 0] = x.shape
+  const bordered = pad(pad(x, 2, padding[0], 4 * (down - 1) + side), 3, padding[1], 4 * (across - 1) + side)
+  const window = windowOf('tiles', bordered.shape, side, { stride: 4 })
+  return patches(bordered, elementsSeen(window), side ** 2).share([side, side, down * across * batch * channels])
+}
+
 /** y (batch, outputs, …) of x (batch, inputs, …) and weight (outputs, inputs / groups, 3, 3), its window moved by 1. */
 export const winogradConvolution = (
   x: Tensor,
@@ -56,16 +68,14 @@ export const winogradConvolution = (
   const [inputs, outputs] = [channels / groups, all / groups]
   const [outHeight, outWidth] = [height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
   const [down, across] = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)]
-  const bordered = pad(pad(x, 2, padding[0], 4 * down + 2), 3, padding[1], 4 * across + 2)
-  const window = windowOf('tiles', bordered.shape, 6, { stride: 4 })
   const tiles = down * across
-  const seen = patches(bordered, elementsSeen(window), 36).share([6, 6, tiles, batch, groups, inputs])
+  const seen = tilesOf(x, padding, 6, [outHeight, outWidth])
   const points = permute(bothSides(INPUT, seen).share([36, tiles, batch, groups, inputs]), [0, 3, 4, 1, 2])
   const kernels = bothSides(WEIGHT, permute(weight, [2, 3, 0, 1])).share([36 * groups, outputs, inputs])
   const products = matmulTransposed(kernels, points.share([36 * groups, inputs, tiles * batch]), {})
   const values = bothSides(OUTPUT, products.share([6, 6, all * tiles * batch]))
-  const turned = permute(values.share([4, 4, all, down, across, batch]), [5, 2, 3, 0, 4, 1])
-  const whole = turned.share([batch, all, 4 * down, 4 * across])
+  const apart = permute(values.share([4, 4, all, down, across, batch]), [5, 2, 3, 0, 4, 1])
+  const whole = apart.share([batch, all, 4 * down, 4 * across])
   const y = slice(slice(whole, 2, 0, outHeight), 3, 0, outWidth)
   return bias === null ? y : add(y, bias.share([all, 1, 1]))
 }
@@ -80,6 +90,28 @@ export const winogradInputGradient = (
   const outputs = all / groups
   const rows = permute(weight.share([groups, outputs, inputs, 9]), [3, 0, 2, 1]).share([9, groups * inputs * outputs])
   const half = gather(rows, tokens([8, 7, 6, 5, 4, 3, 2, 1, 0])).share([9, groups * inputs, outputs])
-  const turned = permute(half, [1, 2, 0]).share([groups * inputs, outputs, 3, 3])
-  return winogradConvolution(dy, turned, null, { groups, padding: [2 - padding[0], 2 - padding[1]] })
+  const back = permute(half, [1, 2, 0]).share([groups * inputs, outputs, 3, 3])
+  return winogradConvolution(dy, back, null, { groups, padding: [2 - padding[0], 2 - padding[1]] })
+}
+
+/** The gradient of the weight: Gᵀ[Σ (A dy Aᵀ) ⊙ (Bᵀ x B)]G over the tiles of all images. */
+export const winogradWeightGradient = (
+  dy: Tensor,
+  x: Tensor,
+  { groups, padding }: { readonly groups: number; readonly padding: readonly [number, number] },
+): Tensor => {
+  const [batch = 0, all = 0, outHeight = 0, outWidth = 0] = dy.shape
+  const [, channels = 0] = x.shape
+  const [inputs, outputs] = [channels / groups, all / groups]
+  const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4)
+  const seen = bothSides(INPUT, tilesOf(x, padding, 6, dy.shape)).share([36, tiles, groups, inputs])
+  const cotangents = bothSides(turned(OUTPUT), tilesOf(dy, [0, 0], 4, dy.shape)).share([36, tiles, groups, outputs])
+  const [left, right] = [permute(cotangents, [0, 2, 3, 1]), permute(seen, [0, 2, 1, 3])]
+  const products = matmulTransposed(
+    left.share([36 * groups, outputs, tiles]),
+    right.share([36 * groups, tiles, inputs]),
+    {},
+  )
+  const windows = bothSides(turned(WEIGHT), products.share([6, 6, all * inputs]))
+  return permute(windows, [2, 0, 1]).share([all, inputs, 3, 3])
 }

@@ -17,6 +17,8 @@ type Convolutions = Pick<
   | 'winograd'
   | 'winogradQuads'
   | 'winogradScratch'
+  | 'winogradWeightGradient'
+  | 'winogradWeightGradientScratch'
   | 'winogradWeights'
   | 'maxPool'
   | 'maxPoolPullback'
@@ -121,6 +123,22 @@ export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded
     },
     winogradQuads: kernels.winogradQuads,
     winogradScratch: (...sizes) => threads.count * each(kernels.winogradScratch(...sizes)),
+    winogradWeightGradient: (...call) => {
+      const [, , , batch, , inputs, outputs, , , outHeight, outWidth] = call
+      const [first, end, scratch] = call.slice(-3)
+      const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4)
+      const cost = (end - first) * tiles * QUAD_PRODUCTS * inputs * COST.product
+      // Each share transforms all of x.
+      if (!threads.splits(cost, end - first, 1, 1)) {
+        kernels.winogradWeightGradient(...call)
+        return
+      }
+      threads.begin('winogradWeightGradient')
+      for (const value of call.slice(0, -3)) threads.same(value)
+      const bytes = each(kernels.winogradWeightGradientScratch(inputs, outputs, outHeight, outWidth))
+      threads.first(first).end(first).scratch(scratch, bytes).run()
+    },
+    winogradWeightGradientScratch: (...sizes) => threads.count * each(kernels.winogradWeightGradientScratch(...sizes)),
     winogradWeights: (points, weight, rows, columns, turned, first, end, scratch) => {
       if (!threads.splits((end - first) * columns * WEIGHT_COST, end - first, 1))
         return kernels.winogradWeights(points, weight, rows, columns, turned, first, end, scratch)

@@ -3,13 +3,13 @@ import test from 'tape'
 import type { Engine } from '../../../src/engine/engine.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
-import { convolution, convolutionInputGradient } from '../../../src/kernel/convolution.ts'
+import { convolution, convolutionInputGradient, convolutionWeightGradient } from '../../../src/kernel/convolution.ts'
 import { slice } from '../../../src/kernel/slice.ts'
 import { key, normal } from '../../../src/random.ts'
 import { scope } from '../../../src/tensor/scope.ts'
 import { readNow, sizeOf, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { distance } from '../../golden/torchVectors.ts'
-import { winogradConvolution, winogradInputGradient } from '../../kernel/winograd.ts'
+import { winogradConvolution, winogradInputGradient, winogradWeightGradient } from '../../kernel/winograd.ts'
 
 const values = (shape: readonly number[], seed: number) => ({
   shape,
@@ -33,10 +33,12 @@ const take = (at: readonly Tensor[], index: number): Tensor => {
 const convolved: Runs = at => [
   convolution(take(at, 0), take(at, 1), take(at, 2), options),
   convolutionInputGradient(take(at, 3), take(at, 1), [9, 14], options),
+  convolutionWeightGradient(take(at, 3), take(at, 0), [3, 3], options),
 ]
 const derived: Runs = at => [
   winogradConvolution(take(at, 0), take(at, 1), take(at, 2), options),
   winogradInputGradient(take(at, 3), take(at, 1), options),
+  winogradWeightGradient(take(at, 3), take(at, 0), options),
 ]
 
 test('tiles: the derivation gives the values of the convolution', t => {
@@ -53,7 +55,7 @@ test('tiles: an image alone is bit for bit what it is in its batch', t => {
   const whole = outputs(engine, convolved)
   for (const image of [0, 1, 2]) {
     const alone = outputs(engine, at => convolved(at.map((a, i) => (i % 3 === 0 ? slice(a, 0, image, 1) : a))))
-    alone.forEach((y, i) => {
+    alone.slice(0, 2).forEach((y, i) => {
       const size = y.length
       t.deepEqual(y, whole[i]?.slice(image * size, (image + 1) * size), `image ${image}, result ${i}`)
     })

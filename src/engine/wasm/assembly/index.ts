@@ -22,4 +22,6 @@ export { dot, maxColumns, maxRows, sumColumns, sumRows } from './reduce'
 export { rotary } from './rotary'
 export { copy, fill } from './simd'
 export { crossEntropy, crossEntropyPullback, softmax, softmaxPullback } from './softmax'
-export { winograd, winogradQuads, winogradScratch, winogradWeights } from './winograd'
+export {
+  winograd, winogradQuads, winogradScratch, winogradWeightGradient, winogradWeightGradientScratch, winogradWeights,
+} from './winograd'

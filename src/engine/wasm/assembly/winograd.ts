@@ -1,14 +1,16 @@
 /**
  * Convolution with a window of 3 x 3 and stride 1 after Winograd, F(4 x 4, 3 x 3): a tile of 4 x 4 outputs takes 36 products a channel
  * instead of 144. Y = Aᵀ[(G w Gᵀ) ⊙ (Bᵀ d B)]A, summed over channels as 36 products of matrices.
+ * The gradient of the weight is its transpose, with as few products.
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", arXiv 1509.09308.
  * A tile's numbers depend on its own 6 x 6 inputs alone: neither on its batch nor on threads. They are off by more than a direct sum's,
  * some ten times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
  * image, in the lanes of a vector.
  */
 import { border, rowBlocks } from './convolution'
+import { block } from './gemm'
 import { madd, nmadd, splat, storePart } from './simd'
-import { SPARE } from './tile'
+import { PANEL, SPARE } from './tile'
 
 /** Side of a tile's outputs and of its inputs. */
 const OUT: i32 = 4
@@ -295,4 +297,194 @@ function storeRow(image: usize, v: v128, tile: i32, i: i32, across: i32, outHeig
   const top = (tile / across) * OUT + i
   const left = (tile % across) * OUT
   if (top < outHeight) storePart(image + (<usize>(top * outWidth + left) << 2), v, outWidth - left)
+}
+
+/** A times four numbers, `step` bytes apart in `out`. */
+// @ts-ignore: decorator
+@inline
+function cotangentPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
+  const even = f32x4.add(d0, d2)
+  const odd = f32x4.add(d1, d3)
+  const far = madd(splat(4.0), d2, d0)
+  const side = madd(splat(8.0), d3, f32x4.add(d1, d1))
+  v128.store(out, d0)
+  v128.store(out + step, f32x4.add(even, odd))
+  v128.store(out + 2 * step, f32x4.sub(even, odd))
+  v128.store(out + 3 * step, f32x4.add(far, side))
+  v128.store(out + 4 * step, f32x4.sub(far, side))
+  v128.store(out + 5 * step, d3)
+}
+
+/** Points of a tile of four planes, `plane` bytes apart, in the lanes: 36 vectors `step` bytes apart. */
+function transformCotangent(out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize): void {
+  for (let y: usize = 0; y < 4; y++, from += row) {
+    const r0 = v128.load(from)
+    const r1 = v128.load(from + plane)
+    const r2 = v128.load(from + 2 * plane)
+    const r3 = v128.load(from + 3 * plane)
+    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
+    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
+    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+    cotangentPoints(
+      temporary + y * 96, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
+      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3),
+    )
+  }
+  for (let x: usize = 0; x < 6; x++) {
+    const line = temporary + (x << 4)
+    cotangentPoints(
+      out + x * step, 6 * step, v128.load(line), v128.load(line, 96), v128.load(line, 192), v128.load(line, 288),
+    )
+  }
+}
+
+/** Gᵀ times six numbers, `step` bytes apart in `out`. */
+// @ts-ignore: decorator
+@inline
+function weightSums(out: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128): void {
+  const sixth = splat(0.16666667)
+  const near = f32x4.mul(f32x4.add(m1, m2), sixth)
+  const far = f32x4.mul(f32x4.add(m3, m4), sixth)
+  v128.store(out, madd(splat(0.25), f32x4.add(m0, far), f32x4.neg(near)))
+  v128.store(
+    out + step, madd(splat(0.083333336), f32x4.sub(m3, m4), f32x4.mul(f32x4.sub(m2, m1), sixth)),
+  )
+  v128.store(out + 2 * step, f32x4.add(f32x4.sub(far, near), m5))
+}
+
+/** Windows of four inputs, of 36 bytes each, from 36 vectors `step` bytes apart. */
+function transformWeight(out: usize, from: usize, step: usize, temporary: usize): void {
+  for (let x: usize = 0; x < 6; x++) {
+    const m = from + x * step
+    weightSums(
+      temporary + (x << 4), 96, v128.load(m), v128.load(m + 6 * step), v128.load(m + 12 * step),
+      v128.load(m + 18 * step), v128.load(m + 24 * step), v128.load(m + 30 * step),
+    )
+  }
+  const row = temporary + 288
+  for (let y: usize = 0; y < 3; y++) {
+    const line = temporary + y * 96
+    weightSums(
+      row, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48), v128.load(line, 64),
+      v128.load(line, 80),
+    )
+    for (let x: usize = 0; x < 3; x++, out += 4) {
+      const v = v128.load(row + (x << 4))
+      v128.store32_lane(out, v, 0)
+      v128.store32_lane(out, v, 1, 36)
+      v128.store32_lane(out, v, 2, 72)
+      v128.store32_lane(out, v, 3, 108)
+    }
+  }
+}
+
+/** Tiles that are transformed at once. */
+const TILES: i32 = 64
+
+// @ts-ignore: decorator
+@inline
+function wholePanels(columns: i32): i32 {
+  return (columns + PANEL - 1) / PANEL * PANEL
+}
+
+/** Bytes of scratch memory of `winogradWeightGradient`. */
+export function winogradWeightGradientScratch(inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
+  const plane = (tilesOf(outHeight) * OUT + 2) * (tilesOf(outWidth) * OUT + 2)
+  const points = TILES * (wholePanels(inputs) + outputs + 4) + outputs * inputs
+  return <i32>(SPARE + TEMPORARY + 3 * <usize>POINTS * APART) + ((POINTS * points + 4 * plane + 64) << 2)
+}
+
+/**
+ * dWeight (groups * outputs, inputs, 3, 3) = Gᵀ[Σ (A dy Aᵀ) ⊙ (Bᵀ x B)]G over the tiles of all images, the transpose of `winograd` in its
+ * weight: 36 products of matrices (outputs, tiles) and (tiles, inputs), one sum over tiles in ascending order. Fours `first` to `end` of
+ * the outputs of all groups. `top` and `left`: the padding.
+ */
+export function winogradWeightGradient(
+  dWeight: usize, dy: usize, x: usize, batch: i32, groups: i32, inputs: i32, outputs: i32, height: i32, width: i32,
+  outHeight: i32, outWidth: i32, top: i32, left: i32, first: i32, end: i32, scratch: usize,
+): void {
+  const across = tilesOf(outWidth)
+  const perImage = tilesOf(outHeight) * across
+  const all = batch * perImage
+  const high = tilesOf(outHeight) * OUT
+  const wide = across * OUT
+  const row = <usize>(wide + 2) << 2
+  const plane = row * <usize>(high + 2)
+  const dyRow = <usize>wide << 2
+  const dyPlane = dyRow * <usize>high
+  const elements = <usize>(height * width) << 2
+  const positions = <usize>(outHeight * outWidth) << 2
+  const temporary = scratch + SPARE
+  const panels = temporary + TEMPORARY
+  const panelsStep = (<usize>(TILES * wholePanels(inputs)) << 2) + APART
+  const rows = panels + <usize>POINTS * panelsStep
+  // Sixteen bytes more, so that rows are no power of two apart.
+  const tileStep = <usize>(outputs + 4) << 2
+  const rowsStep = <usize>TILES * tileStep + APART
+  const products = rows + <usize>POINTS * rowsStep
+  const productsStep = (<usize>(outputs * inputs) << 2) + APART
+  const buffer = products + <usize>POINTS * productsStep
+  const fours = outputs / 4
+  for (let g = first / fours; g * fours < end; g++) {
+    const from = max(first - g * fours, 0) * 4
+    const to = min((end - g * fours) * 4, outputs)
+    for (let start = 0; start < all; start += TILES) {
+      const stop = min(start + TILES, all)
+      for (let n = start / perImage; n * perImage < stop; n++) {
+        const low = max(start - n * perImage, 0)
+        const most = min(stop - n * perImage, perImage)
+        const tile = n * perImage - start
+        // The rows that these tiles see.
+        const above = low / across * OUT
+        const below = (most - 1) / across * OUT + OUT
+        for (let i = 0; i < inputs; i += 4) {
+          const source = x + <usize>((n * groups + g) * inputs + i) * elements
+          for (let lane: usize = 0; lane < 4; lane++) {
+            border(
+              buffer + lane * plane, below + 2 - above, wide + 2, source + lane * elements, height, width, top - above,
+              left, 1,
+            )
+          }
+          const panel = panels + (<usize>((i / PANEL) * TILES * PANEL + i % PANEL) << 2)
+          for (let t = low; t < most; t++) {
+            const at = buffer + <usize>(t / across * OUT - above) * row + (<usize>(t % across * OUT) << 2)
+            transformInput(
+              panel + (<usize>((tile + t) * PANEL) << 2), panelsStep, at, at + plane, at + 2 * plane, at + 3 * plane, row,
+              temporary,
+            )
+          }
+        }
+        for (let o = from; o < to; o += 4) {
+          const source = dy + <usize>((n * groups + g) * outputs + o) * positions
+          for (let lane: usize = 0; lane < 4; lane++) {
+            border(
+              buffer + lane * dyPlane, below - above, wide, source + lane * positions, outHeight, outWidth, -above, 0, 1,
+            )
+          }
+          for (let t = low; t < most; t++) {
+            transformCotangent(
+              rows + <usize>(tile + t) * tileStep + (<usize>(o - from) << 2), rowsStep,
+              buffer + <usize>(t / across * OUT - above) * dyRow + (<usize>(t % across * OUT) << 2), dyPlane, dyRow,
+              temporary,
+            )
+          }
+        }
+      }
+      for (let point: usize = 0; point < <usize>POINTS; point++) {
+        block(
+          products + point * productsStep, <usize>inputs << 2, rows + point * rowsStep, 4, tileStep,
+          panels + point * panelsStep, <usize>(TILES * PANEL) << 2, stop - start, to - from, inputs, start > 0, 0, scratch,
+        )
+      }
+    }
+    for (let o = from; o < to; o++) {
+      for (let i = 0; i < inputs; i += 4) {
+        transformWeight(
+          dWeight + (<usize>(((g * outputs + o) * inputs + i) * 9) << 2),
+          products + (<usize>((o - from) * inputs + i) << 2), productsStep, temporary,
+        )
+      }
+    }
+  }
 }
