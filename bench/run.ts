@@ -8,6 +8,7 @@ import { loadavg } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { turnOnRelaxedSimd } from '../pipelines/cli/relaxedSimd.ts'
 import { commit, machine } from './machine.ts'
 import { type Peer, startPeer } from './peer.ts'
 import { figure, record } from './results.ts'
@@ -54,6 +55,9 @@ if (!Number.isInteger(pairs) || pairs < 5) {
   say(`bench: --pairs takes a whole number of at least 5, found ${options.pairs}`)
   process.exit(2)
 }
+
+// As the command line does.
+turnOnRelaxedSimd()
 
 const isRow = (value: unknown): value is Row =>
   typeof value === 'object' && value !== null && 'name' in value && 'run' in value && typeof value.run === 'function'
