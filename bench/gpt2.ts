@@ -2,6 +2,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HostTensor } from '../src/format/hostTensor.ts'
+import { writeGguf } from './gguf.ts'
+import { configOf } from './ours.ts'
 import type { Peer } from './peer.ts'
 import { orReason, type Tools } from './row.ts'
 import { gpt2, gptWeights, writeWeights } from './weights.ts'
@@ -13,15 +15,29 @@ export const gpt2Weights = (): Map<string, HostTensor> => gptWeights(gpt2, 0.05)
 export const gpt2BytesPerToken = (weights: ReadonlyMap<string, HostTensor>): number =>
   [...weights].reduce((bytes, [name, { data }]) => (name === 'wpe.weight' ? bytes : bytes + data.byteLength), 0)
 
-/** onnxruntime-node with the model exported by PyTorch, or why it is absent. `load` takes a number of threads. */
+/** A peer that decodes, or why it is absent. `load` takes a number of threads. */
 export interface Runtime {
   readonly peer: Peer | string
   load(threads: number): Promise<void>
-  /** Removes the exported model. */
+  /** Removes the model's file. */
   remove(): void
 }
 
-/** `request` asks pytorch.py for the export: `export` a cached step, `exportPrefill` a prompt. */
+/** llama.cpp. */
+export const gpt2Llama = async (tools: Tools, weights: ReadonlyMap<string, HostTensor>): Promise<Runtime> => {
+  const file = join(tools.cache, 'gpt2.gguf')
+  const peer = await orReason(tools.node('llama.mjs'))
+  if (typeof peer !== 'string') writeGguf(file, configOf(gpt2), weights)
+  return {
+    peer,
+    load: async threads => {
+      if (typeof peer !== 'string') await peer.ask({ do: 'load', file, threads, size: gpt2.block })
+    },
+    remove: () => rmSync(file, { force: true }),
+  }
+}
+
+/** onnxruntime-node with the model exported by PyTorch. `request` asks pytorch.py for the export: `export` a cached step, `exportPrefill` a prompt. */
 export const gpt2Runtime = async (
   tools: Tools,
   weights: ReadonlyMap<string, HostTensor>,

@@ -60,3 +60,11 @@ export const checkEqual = (
   }
   return worst
 }
+
+/** log softmax, in f64. */
+export const logProbabilities = (logits: ArrayLike<number>): Float64Array => {
+  const values = Float64Array.from(logits)
+  const most = values.reduce((a, b) => Math.max(a, b))
+  const total = most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0))
+  return values.map(value => value - total)
+}

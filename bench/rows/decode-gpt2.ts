@@ -2,8 +2,8 @@
  * One token of cached greedy decoding of GPT-2's 124M shape, f32, random weights. Ours is `generate`, with sampler, detokenizer and stream; the peer runs
  * the model and takes the greatest logit. Bound by reading the weights, so the note says how near the measured bandwidth it comes.
  */
-import { gpt2BytesPerToken, gpt2Runtime, gpt2Weights } from '../gpt2.ts'
-import { alternate, checkEqual, median } from '../measure.ts'
+import { gpt2BytesPerToken, gpt2Llama, gpt2Runtime, gpt2Weights } from '../gpt2.ts'
+import { alternate, checkEqual, logProbabilities, median } from '../measure.ts'
 import { gptDecoder, THREADS } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
 import { figure } from '../results.ts'
@@ -19,32 +19,51 @@ export const row: Row = {
   title: 'decoding a token, GPT-2 124M, f32',
   unit: 'ms',
   target: 'ratio >= 1',
-  peer: 'onnxruntime-node, best of one or two threads',
+  peer: 'the better of onnxruntime-node and llama.cpp, best of one or two threads',
   run: async tools => {
     const weights = gpt2Weights()
     const decoder = gptDecoder(gpt2, weights)
-    const runtime = await gpt2Runtime(tools, weights, { do: 'export' })
-    const { peer } = runtime
-    const theirs = () =>
-      typeof peer === 'string' ? Promise.reject(new Error(peer)) : peer.ask({ do: 'decode', prompt, count: COUNT })
+    const runtimes = [await gpt2Runtime(tools, weights, { do: 'export' }), await gpt2Llama(tools, weights)]
+    const ours = async () => (await decoder.decode(prompt, COUNT)).milliseconds / COUNT
+    const measured: {
+      readonly peer: string
+      readonly threads: number
+      readonly ours: number
+      readonly theirs: number
+    }[] = []
+    const checked: string[] = []
     try {
       const own = await decoder.decode(prompt, COUNT)
-      await runtime.load(1)
-      let difference: number | null = null
-      if (typeof peer !== 'string') {
-        const first = await theirs()
-        checkEqual(`ids of ${peer.version}`, own.ids, numbersIn(first, 'ids'), 0)
-        const logits = decoder.logits([...prompt, ...own.ids])
-        difference = checkEqual(`logits of ${peer.version}`, logits, numbersIn(first, 'logits'), 1e-3)
-      }
-      const ours = async () => (await decoder.decode(prompt, COUNT)).milliseconds / COUNT
-      const measured: { readonly threads: number; readonly ours: number; readonly theirs: number }[] = []
-      if (typeof peer !== 'string')
-        for (const threads of [1, 2]) {
-          await runtime.load(threads)
-          const pairs = await alternate(tools.pairs, ours, async () => numberIn(await theirs(), 'milliseconds') / COUNT)
-          measured.push({ threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
+      const text = [...prompt, ...own.ids]
+      const logits = decoder.logits(text)
+      for (const { peer, load } of runtimes) {
+        if (typeof peer === 'string') {
+          checked.push(peer)
+          continue
         }
+        await load(1)
+        const first = await peer.ask({ do: 'decode', prompt, count: COUNT })
+        checkEqual(`ids of ${peer.version}`, own.ids, numbersIn(first, 'ids'), 0)
+        // llama.cpp gives log probabilities alone, and keeps keys and values as binary16.
+        const difference =
+          first.logits === undefined
+            ? checkEqual(
+                `log probabilities of ${peer.version}`,
+                logProbabilities(logits),
+                numbersIn(await peer.ask({ do: 'logProbabilities', ids: text }), 'logProbabilities'),
+                2e-3,
+              )
+            : checkEqual(`logits of ${peer.version}`, logits, numbersIn(first, 'logits'), 1e-3)
+        checked.push(`${peer.version}: ids equal, logits within ${difference.toExponential(0)}`)
+        const theirs = async () =>
+          numberIn(await peer.ask({ do: 'decode', prompt, count: COUNT }), 'milliseconds') / COUNT
+        for (const threads of [1, 2]) {
+          await load(threads)
+          const pairs = await alternate(tools.pairs, ours, theirs)
+          measured.push({ peer: peer.version, threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
+        }
+        peer.stop()
+      }
       const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
       const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
       const peerValue = best?.theirs ?? null
@@ -58,17 +77,16 @@ export const row: Row = {
         runs: tools.pairs,
         note: [
           decoder.backend,
-          typeof peer === 'string' ? peer : peer.version,
-          ...measured.map(one => `its threads ${one.threads}: ${figure(one.theirs)} ms`),
+          ...checked,
+          ...measured.map(one => `${one.peer}, threads ${one.threads}: ${figure(one.theirs)} ms`),
           `each run is ${COUNT} tokens after ${prompt.length}`,
           `ours reads ${figure(rate)} GB/s, ${((100 * rate) / read).toFixed(0)} % of the ${figure(read)} GB/s that one thread reads`,
-          ...(difference === null ? [] : [`ids equal, logits within ${difference.toExponential(0)}`]),
         ].join('; '),
         details: { read, bytesPerToken: gpt2BytesPerToken(weights), readShare: rate / read },
       }
     } finally {
       decoder.close()
-      runtime.remove()
+      for (const runtime of runtimes) runtime.remove()
     }
   },
 }

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeGguf } from '../gguf.ts'
 import { bytesPerToken, config, llamaDecoder, q8Weights, widened } from '../llama.ts'
-import { alternate, median } from '../measure.ts'
+import { alternate, logProbabilities, median } from '../measure.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
 import { figure } from '../results.ts'
 import { readTogether } from '../roofline.ts'
@@ -17,13 +17,6 @@ const THREADS = 2
 /** Both sides round activations to 8 bits, each in its own way: neither is farther than this from the products of the same weights with activations in f32. */
 const BOUND = { ofOurs: 1.5, ofSpread: 0.05 }
 const prompt = Array.from({ length: 8 }, (_, i) => 300 + ((i * 7919) % 31000))
-
-const logProbabilities = (logits: ArrayLike<number>): Float64Array => {
-  const values = Float64Array.from(logits)
-  const most = values.reduce((a, b) => Math.max(a, b))
-  const total = most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0))
-  return values.map(value => value - total)
-}
 
 const distance = (a: Float64Array, b: Float64Array): number =>
   Math.sqrt(a.reduce((sum, value, i) => sum + (value - (b[i] ?? Number.NaN)) ** 2, 0) / a.length)

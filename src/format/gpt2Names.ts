@@ -16,6 +16,8 @@ const PREFIX = 'transformer.'
 /** Causal masks that old checkpoints carry as buffers. */
 const BUFFER = /^h\.\d+\.attn\.(bias|masked_bias)$/
 const HEAD = 'lm_head.weight'
+/** It and, in 8-bit blocks, its scales. */
+const OF_HEAD = /^lm_head\.weight(\.scales)?$/
 
 /**
  * Names without `transformer.`, without mask buffers, and without `lm_head.weight` where it is tied to `wte.weight`. Two
@@ -29,7 +31,7 @@ export const gpt2Names = (
   const named = new Map<string, HostTensor>()
   for (const [spelled, tensor] of tensors) {
     const name = spelled.startsWith(PREFIX) ? spelled.slice(PREFIX.length) : spelled
-    if (BUFFER.test(name) || (name === HEAD && config.tie_word_embeddings)) continue
+    if (BUFFER.test(name) || (OF_HEAD.test(name) && config.tie_word_embeddings)) continue
     if (named.has(name))
       return E.left(new InputError(`${where}: ${name}: expected once, found with and without ${PREFIX}`))
     named.set(name, tensor)

@@ -14,6 +14,8 @@ export const LLAMA_LINEAR_LAYOUT = 'out, in'
 
 const PREFIX = 'model.'
 const HEAD = 'lm_head.weight'
+/** It and, in 8-bit blocks, its scales. */
+const OF_HEAD = /^lm_head\.weight(\.scales)?$/
 /** Rotary frequencies that old checkpoints carry as buffers. */
 const BUFFER = /\.rotary_emb\.inv_freq$/
 
@@ -28,8 +30,8 @@ export const llamaNames = (
 ): E.Either<InputError, HostTensors> => {
   const named = new Map<string, HostTensor>()
   for (const [spelled, tensor] of tensors) {
-    const name = spelled === HEAD || spelled.startsWith(PREFIX) ? spelled : `${PREFIX}${spelled}`
-    if (BUFFER.test(name) || (name === HEAD && config.tie_word_embeddings)) continue
+    const name = OF_HEAD.test(spelled) || spelled.startsWith(PREFIX) ? spelled : `${PREFIX}${spelled}`
+    if (BUFFER.test(name) || (OF_HEAD.test(name) && config.tie_word_embeddings)) continue
     if (named.has(name))
       return E.left(new InputError(`${where}: ${name}: expected once, found with and without ${PREFIX}`))
     named.set(name, tensor)

@@ -56,6 +56,7 @@ const configs: Readonly<Record<string, ModelConfig>> = {
   gpt2: orThrow(decodeModelConfig({ ...gpt2, initializer_range: 0.3 }, 'config')),
   'gpt2, untied': orThrow(decodeModelConfig({ ...gpt2, tie_word_embeddings: false }, 'config')),
   llama: orThrow(decodeModelConfig(llama, 'config')),
+  'llama, untied': orThrow(decodeModelConfig({ ...llama, tie_word_embeddings: false }, 'config')),
 }
 
 const weightsOf = (config: ModelConfig): HostTensors =>
