@@ -1,7 +1,7 @@
 /**
  * 8 gaussians to two moons, as Cheng & Schwing (arXiv 2503.10636, figure 1 and their published code) set it: a residual MLP of 3 blocks of 128, Adam at 3e-4,
- * 20,000 steps of 256 pairs, optimally paired within the batch (theirs within 1,024), no noise added; 10,000 points by Dormand-Prince at tolerance 1e-4. Their "2-Wasserstein distance"
- * is the optimal mean of squared distances.
+ * 20,000 steps of 256 pairs, optimally paired within the batch (theirs within 1,024), no noise added; 10,000 points by Dormand-Prince at tolerance 1e-4. Their
+ * "2-Wasserstein distance" is the optimal mean of squared distances.
  */
 import { concatMap, from, last, lastValueFrom, map, tap, toArray } from 'rxjs'
 import { predictor } from '../operators/diffusion/denoiser.ts'
@@ -20,12 +20,19 @@ import { times } from '../src/tensor/times.ts'
 
 export type Coupling = 'independent' | 'optimal'
 
-const BATCH = 256
-const PAIRED = 256
-const RATE = 3e-4
-const TOLERANCE = 1e-4
-/** Points that are integrated together: they share their steps. */
-const TOGETHER = 1000
+/** All that a run follows from, beside its pairing and seed. */
+export const settings = {
+  width: 128,
+  depth: 3,
+  batch: 256,
+  rate: 3e-4,
+  steps: 20_000,
+  /** Points generated, and of them integrated together: those share their steps. */
+  points: 10_000,
+  together: 1000,
+  tolerance: 1e-4,
+}
+const REPORT_EVERY = 1000
 
 /** Centres at distance 5; the published code's deviation, the fourth root of 0.1. */
 export const eightGaussians = (count: number, k: Key): Float64Array => {
@@ -54,25 +61,16 @@ export const twoMoons = (count: number, k: Key): Float64Array => {
   return points
 }
 
-/** Pairs of one group after another, cut into batches. */
-const batches = (coupling: Coupling, k: Key) => {
-  let held: { readonly group: number; readonly source: Float64Array; readonly target: Float64Array } | null = null
-  const pairs = (group: number) => {
-    if (held !== null && held.group === group) return held
-    const target = twoMoons(PAIRED, fold(fold(k, group), 'target'))
-    const source = eightGaussians(PAIRED, fold(fold(k, group), 'source'))
-    const order = coupling === 'independent' ? null : optimalPairing(source, target, PAIRED)
-    const paired = source.map((x, i) => (order === null ? x : (source[2 * (order[i >> 1] ?? 0) + (i % 2)] ?? 0)))
-    held = { group, source: paired, target }
-    return held
+const batches =
+  (coupling: Coupling, k: Key, size: number) =>
+  (index: number): PairBatch => {
+    const target = twoMoons(size, fold(fold(k, index), 'target'))
+    const source = eightGaussians(size, fold(fold(k, index), 'source'))
+    const batch = { index, shape: [size, 2], target }
+    if (coupling === 'independent') return { ...batch, source }
+    const order = optimalPairing(source, target, size)
+    return { ...batch, source: source.map((_, i) => source[2 * (order[i >> 1] ?? 0) + (i % 2)] ?? 0) }
   }
-  return (index: number): PairBatch => {
-    const { source, target } = pairs(Math.floor((index * BATCH) / PAIRED))
-    const first = 2 * ((index * BATCH) % PAIRED)
-    const rows = (x: Float64Array) => x.subarray(first, first + 2 * BATCH)
-    return { index, shape: [BATCH, 2], target: rows(target), source: rows(source) }
-  }
-}
 
 export interface Moons {
   /** Mean training loss of the last 500 steps, about. */
@@ -82,31 +80,33 @@ export interface Moons {
   readonly target: readonly number[]
   /** Evaluations of the network a point. */
   readonly evaluations: number
-  readonly seconds: number
+  /** Seconds. */
+  readonly training: number
+  readonly sampling: number
 }
 
-export interface MoonsOptions {
-  readonly steps?: number
-  readonly count?: number
+export interface MoonsOptions extends Partial<typeof settings> {
   readonly say: (line: string) => void
 }
 
-/** Trains, then carries `count` points of the source along the flow. */
+/** Trains, then carries points of the source along the flow. */
 export const moons = async (
   engine: Engine,
   coupling: Coupling,
   seed: number,
-  { steps = 20_000, count = 10_000, say }: MoonsOptions,
+  { say, ...own }: MoonsOptions,
 ): Promise<Moons> => {
+  const { width, depth, batch, rate, steps, points, together, tolerance } = { ...settings, ...own }
   const run = key(seed)
-  const model = residualMlp({ dimensions: 2, width: 128, depth: 3 })
+  const model = residualMlp({ dimensions: 2, width, depth })
   const sample = [tensor<readonly ['batch', 'dimension']>(engine, [1, 2], [0, 0]), times(0)] as const
-  const optimizer = adam({ rate: RATE })
-  const source = eightGaussians(count, fold(run, 'test source'))
-  const batchAt = batches(coupling, fold(run, 'batches'))
+  const optimizer = adam({ rate })
+  const source = eightGaussians(points, fold(run, 'test source'))
+  const batchAt = batches(coupling, fold(run, 'batches'), batch)
   const clock = performance.now()
   const seconds = () => (performance.now() - clock) / 1000
-  let mean = 0
+  let loss = 0
+  let training = 0
   const run$ = trainWithSamples({
     trainer: objectiveTrainer(
       flowMatchingObjective(engine, model),
@@ -121,34 +121,38 @@ export const moons = async (
     batchAt: index => (index < steps ? batchAt(index) : null),
     sampleEvery: steps,
     sample: ({ parameters }) => {
+      training = seconds()
       const predict = predictor(model, parameters)
       const slope = (x: Tensor, t: number) => predict(x, flowLevel(t))
-      const groups = Array.from({ length: Math.ceil(count / TOGETHER) }, (_, i) =>
-        source.subarray(2 * TOGETHER * i, 2 * TOGETHER * (i + 1)),
+      const groups = Array.from({ length: Math.ceil(points / together) }, (_, i) =>
+        source.subarray(2 * together * i, 2 * together * (i + 1)),
       )
-      const tolerances = { absolute: TOLERANCE, relative: TOLERANCE }
       return from(groups).pipe(
         concatMap(group => {
           const start = () => tensor(engine, [group.length / 2, 2], group)
-          return integrate({ slope, start, from: 1, to: 0, ...tolerances }).pipe(last())
+          return integrate({ slope, start, from: 1, to: 0, absolute: tolerance, relative: tolerance }).pipe(last())
         }),
         toArray(),
       )
     },
   }).pipe(
-    tap(({ step, loss }) => {
-      mean += (loss - mean) / Math.min(step, 500)
-      if (step % 2000 === 0)
-        say(`  ${coupling} pairs, seed ${seed}, step ${step}: loss ${mean.toFixed(4)}, ${seconds().toFixed(0)} s`)
+    tap(({ step, loss: now }) => {
+      loss += (now - loss) / Math.min(step, 500)
+      if (step % REPORT_EVERY !== 0) return
+      const each = seconds() / step
+      say(
+        `  ${coupling} pairs, seed ${seed}, step ${step} of ${steps}: loss ${loss.toFixed(4)}, ${(1000 * each).toFixed(1)} ms a step, ${((steps - step) * each).toFixed(0)} s left`,
+      )
     }),
     map(({ samples }) => samples),
   )
   const groups = (await lastValueFrom(run$)) ?? []
   return {
-    loss: mean,
+    loss,
     generated: groups.flatMap(({ x }) => Array.from(x)),
-    target: Array.from(twoMoons(count, fold(run, 'test target'))),
+    target: Array.from(twoMoons(points, fold(run, 'test target'))),
     evaluations: groups.reduce((sum, { evaluations }) => sum + evaluations, 0) / groups.length,
-    seconds: seconds(),
+    training,
+    sampling: seconds() - training,
   }
 }
