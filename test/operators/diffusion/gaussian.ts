@@ -1,11 +1,12 @@
 /**
- * How exactly ODE solvers transport Gaussian data N(mean, deviation²): the exact flow takes x at one level to mean alpha' + (x - mean alpha) s'/s at another,
- * with s² = alpha² deviation² + sigma². All is affine in x, so two points tell the whole error.
+ * How exactly samplers carry Gaussian data N(mean, deviation²) from one level to another, by the analytic denoiser in f64. All is affine in x, so nothing has to
+ * be sampled: the exact flow takes x to mean alpha' + (x - mean alpha) s'/s with s² = alpha² deviation² + sigma², and two points tell an ODE solver's whole
+ * error; of a sampler that draws noise the mean and variance follow step by step, its error being theirs (weak order).
  */
 import { clean, type Level } from '../../../operators/diffusion/level.ts'
 import type { Sampler } from '../../../operators/diffusion/sampler/sampler.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
-import { key } from '../../../src/random.ts'
+import { type Key, key, normal } from '../../../src/random.ts'
 import { readNow, tensor } from '../../../src/tensor/tensor.ts'
 import { descend, gaussianDenoiser } from '../../laws/diffusion.ts'
 
@@ -35,16 +36,21 @@ export type PathName = keyof typeof paths
 
 const spreadOf = ({ alpha, sigma }: Level): number => Math.hypot(alpha * DEVIATION, sigma)
 
-/** The error after n steps for each n: of two points one deviation from the mean, root mean square. */
-export const sharpness = (
-  sampler: Sampler,
-  path: PathName,
-  counts: readonly number[],
-): readonly { readonly steps: number; readonly error: number }[] => {
+export interface Sharpness {
+  readonly steps: number
+  readonly error: number
+}
+
+const levelsOf = (path: PathName, steps: number): readonly [from: Level, to: Level, levels: readonly Level[]] => {
+  const levels = Array.from({ length: steps + 1 }, (_, i) => paths[path](i / steps))
+  return [levels[0] ?? clean, levels.at(-1) ?? clean, levels]
+}
+
+/** The error of a deterministic sampler after n steps for each n: of two points one deviation from the mean, root mean square. */
+export const sharpness = (sampler: Sampler, path: PathName, counts: readonly number[]): Sharpness[] => {
   const engine = referenceEngine()
   return counts.map(steps => {
-    const levels = Array.from({ length: steps + 1 }, (_, i) => paths[path](i / steps))
-    const [first = clean, last = clean] = [levels[0], levels.at(-1)]
+    const [first, last, levels] = levelsOf(path, steps)
     const starts = [-1, 1].map(side => first.alpha * MEAN + side * spreadOf(first))
     const x = descend(sampler, gaussianDenoiser(MEAN, DEVIATION), tensor(engine, [2], starts), levels, key(0))
     const found = readNow(x)
@@ -53,8 +59,32 @@ export const sharpness = (
   })
 }
 
+/** x -> scale x + shift + spread z of one step of a sampler that draws its noise z from the step's own key: solved from four numbers. */
+const affine = (sampler: Sampler, from: Level, to: Level, k: Key) => {
+  const x = tensor(referenceEngine(), [4], [0, 0, 1, 1])
+  const move = { x, from, to, key: k, denoiser: gaussianDenoiser(MEAN, DEVIATION) }
+  const [a = 0, b = 0, c = 0] = readNow(sampler.step(sampler.init(), move)[0].sample)
+  const [y = 0, z = 0, w = 0] = normal(k, 4)
+  const spread = (a - b) / (y - z)
+  const shift = a - spread * y
+  return { scale: c - spread * w - shift, shift, spread }
+}
+
+/** The same measure of a sampler that draws noise and remembers nothing: the error of its mean, and of its deviation, after n steps. */
+export const weakSharpness = (sampler: Sampler, path: PathName, counts: readonly number[]): Sharpness[] =>
+  counts.map(steps => {
+    const [first, last, levels] = levelsOf(path, steps)
+    let [mean, variance] = [first.alpha * MEAN, spreadOf(first) ** 2]
+    for (const [i, to] of levels.slice(1).entries()) {
+      const { scale, shift, spread } = affine(sampler, levels[i] ?? first, to, key(i))
+      mean = scale * mean + shift
+      variance = scale ** 2 * variance + spread ** 2
+    }
+    return { steps, error: Math.hypot(mean - last.alpha * MEAN, Math.sqrt(variance) - spreadOf(last)) }
+  })
+
 /** The slope of log error over log steps, between the two finest. */
-export const orderOf = (points: readonly { readonly steps: number; readonly error: number }[]): number => {
+export const orderOf = (points: readonly Sharpness[]): number => {
   const [coarse, fine] = points.slice(-2)
   if (coarse === undefined || fine === undefined) throw new RangeError('an order takes two step counts')
   return Math.log(coarse.error / fine.error) / Math.log(fine.steps / coarse.steps)
