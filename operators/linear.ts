@@ -27,6 +27,8 @@ export interface LinearOptions<From extends string, To extends string> {
   readonly layout: 'conv1d' | 'torch'
   /** Deviation 0.02 (GPT-2) unless given. */
   readonly init?: Initializer
+  /** Zero unless given. */
+  readonly biasInit?: Initializer
 }
 
 export const GPT2_DEVIATION = 0.02
@@ -38,6 +40,7 @@ export const linear = <From extends string, To extends string>({
   bias,
   layout,
   init = normalInit(GPT2_DEVIATION),
+  biasInit = zerosInit,
 }: LinearOptions<From, To>) => {
   const transposed = layout === 'torch'
   const [weightName, biasName] = [`${name}.weight`, `${name}.bias`]
@@ -47,7 +50,7 @@ export const linear = <From extends string, To extends string>({
   ): Pulled<Tensor<readonly [...L, From]>, Tensor<readonly [...L, To]>> => {
     const inputs = lastLength(x)
     const weight = weightOf(c, weightName, transposed ? [width, inputs] : [inputs, width], init)
-    const offset = bias ? parameter(c, biasName, [width], zerosInit) : null
+    const offset = bias ? parameter(c, biasName, [width], biasInit) : null
     return {
       value: linearKernel<readonly [...L, To]>(x, weight, offset, transposed),
       state: {},

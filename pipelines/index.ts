@@ -43,6 +43,7 @@ export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from
 export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './diffusion/unet.ts'
 export { type Vae, vae, vaeLoss } from './diffusion/vae.ts'
 export { type VaeRun, type VaeRunOptions, vaeParameters, vaeRun } from './diffusion/vaeRun.ts'
+export { type Bound, type VariationalBoundOptions, variationalBound } from './diffusion/variationalBound.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { gpt, gptBlock } from './gpt.ts'

@@ -28,6 +28,7 @@ export {
   type NoisyClassifier,
 } from './guidance/classifierGuidance.ts'
 export { clean, type Level, noiseRatio, signalToNoise } from './level.ts'
+export { type HybridLossOptions, hybridLoss, type Step } from './loss/hybridLoss.ts'
 export { lossWeight, type Weighting } from './loss/lossWeight.ts'
 export { squaredError } from './loss/squaredError.ts'
 export {

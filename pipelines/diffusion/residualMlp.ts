@@ -18,7 +18,7 @@ type Column = Tensor<readonly ['batch', 'time']>
 type Features = Tensor<readonly ['batch', 'width']>
 type Hidden = Tensor<readonly ['batch', 'hidden']>
 
-/** The spread of PyTorch's linear layers, uniform in ±1/√inputs, as a deviation. */
+/** The spread of PyTorch's linear layers, uniform in ±1/√inputs, as a deviation; of biases too, or all kinks would start in one point. */
 const initOf = (inputs: number) => normalInit(1 / Math.sqrt(3 * inputs))
 
 /** The times as a column beside the samples: (batch, 1). */
@@ -44,7 +44,17 @@ export const residualMlp = ({
     to: To,
     inputs: number,
     outputs: number,
-  ) => linear({ name, from, to, width: outputs, bias: true, layout: 'torch', init: initOf(inputs) })
+  ) =>
+    linear({
+      name,
+      from,
+      to,
+      width: outputs,
+      bias: true,
+      layout: 'torch',
+      init: initOf(inputs),
+      biasInit: initOf(inputs),
+    })
   const input: Operator<Points, Features> = layer('input', 'dimension', 'width', dimensions, width)
   const time: Operator<Column, Features> = layer('time', 'time', 'width', 1, width)
   const up: Operator<Features, Hidden> = layer('up', 'width', 'hidden', width, 4 * width)
