@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import type { NetworkConfig } from '../../src/codec/denoising.ts'
-import { InputError } from '../../src/errors.ts'
+import { fitPictures } from '../../src/format/fitPictures.ts'
 import { writeGif } from '../../src/format/gif.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
-import { describeSize, joinPictures, type Pictures, toBytes, toSigned } from '../../src/format/pictures.ts'
+import { joinPictures, type Pictures, toBytes, toSigned } from '../../src/format/pictures.ts'
 import { writePng } from '../../src/format/png.ts'
 import { onPath } from '../files.ts'
 import { readPicture } from '../readPictures.ts'
@@ -23,13 +23,10 @@ export const picturesOf = (values: ArrayLike<number>, size: Size, count: number)
   pixels: toBytes(values),
 })
 
-/** A PNG file as numbers on [-1, 1], (channels, height, width); one that does not fit the model is an InputError. */
+/** A PNG file as numbers on [-1, 1], (channels, height, width): cut and shrunk to the model's size. */
 export const readFitting = (path: string, size: Size): Float32Array => {
-  const expected = sizeOf(size)
-  const picture = readPicture(path)
-  if (picture.height !== expected.height || picture.width !== expected.width)
-    throw new InputError(`${path}: expected a picture of ${describeSize(expected)}, found ${describeSize(picture)}`)
-  return toSigned(withChannels(picture, expected.channels))
+  const { channels, height, width } = sizeOf(size)
+  return toSigned(withChannels(fitPictures(readPicture(path), { height, width }), channels))
 }
 
 /** Grey of colours by the luma of ITU-R BT.601, colours of grey by repeating it. */

@@ -6,6 +6,7 @@ import { readPictures } from '../../../pipelines/readPictures.ts'
 import { digest } from '../../../pipelines/readText.ts'
 import { orThrow } from '../../../src/codec/decode.ts'
 import { InputError } from '../../../src/errors.ts'
+import { pictureGrid } from '../../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../../src/format/pictures.ts'
 import { readPng, writePng } from '../../../src/format/png.ts'
 import { fluxion, inTemporaryFolder, jsonLines } from './harness.ts'
@@ -118,6 +119,20 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
       (_, i) => shown.pixels[(2 + Math.floor(i / SIDE)) * shown.width + 2 + (i % SIDE)],
     )
     t.deepEqual(inside, [...bar(1, 3).pixels], 'a mask that opens nothing keeps the whole picture')
+    const large = pictureGrid(bar(1, 3), { columns: 1, gap: 0, zoom: 3 })
+    writeFileSync(path('photo.png'), writePng(large))
+    const fitted = await diffuse('f.png', [
+      '--class',
+      'below',
+      '--count',
+      '1',
+      '--init',
+      path('photo.png'),
+      '--strength',
+      '0.25',
+    ])
+    t.equal(fitted.code, 0, fitted.stderr)
+    t.ok(readFileSync(path('f.png')).equals(readFileSync(path('d.png'))), 'a photo three times as large is fitted')
 
     const text = await fluxion(['diffuse', path('run'), '--steps', '2', '--count', '1'])
     t.equal(
@@ -139,8 +154,8 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     await refused(['--steps', '2000'], 'steps: expected a whole number from 1 to 1000')
     await refused(['--init', path('none.png')], 'none.png: no such file')
     await refused(['--mask', path('mask.png')], '--mask: expected --init too')
-    writeFileSync(path('large.png'), writePng({ ...bar(0, 1), height: 7, width: 28 }))
-    await refused(['--init', path('large.png')], 'large.png: expected a picture of 14 x 14 grey')
+    writeFileSync(path('init.png'), 'not a picture')
+    await refused(['--init', path('init.png')], 'init.png: ')
     const nowhere = await fluxion(['diffuse', path('bars')])
     t.ok(nowhere.code === 2 && nowhere.stderr.includes('config.json: no such file'), nowhere.stderr.trim())
   }))

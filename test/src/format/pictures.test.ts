@@ -6,6 +6,7 @@ import test from 'tape'
 import { orThrow } from '../../../src/codec/decode.ts'
 import { InputError } from '../../../src/errors.ts'
 import { readCifar10 } from '../../../src/format/cifar10.ts'
+import { fitPictures } from '../../../src/format/fitPictures.ts'
 import { writeGif } from '../../../src/format/gif.ts'
 import { halfBlocks } from '../../../src/format/halfBlocks.ts'
 import { readIdx } from '../../../src/format/idx.ts'
@@ -209,5 +210,30 @@ test('half blocks: two rows of pixels a line', t => {
   t.equal(lines.length, 3, 'two lines, each ended')
   t.equal(lines[0], '\u001b[38;2;1;1;1m\u001b[48;2;3;3;3m▀\u001b[38;2;2;2;2m\u001b[48;2;4;4;4m▀\u001b[0m')
   t.ok(lines[1]?.includes('\u001b[49m'), 'below the last row is the terminal')
+  t.end()
+})
+
+test('fitting: the middle, at the wanted proportions; each pixel the mean of what it covers', t => {
+  holds(
+    t,
+    'undoes a zoom',
+    fc.property(pictures(), fc.integer({ min: 1, max: 4 }), (small, zoom) => {
+      const one = pictureAt(small, 0)
+      const fitted = fitPictures(pictureGrid(one, { columns: 1, gap: 0, zoom }), small)
+      return fitted.pixels.every((value, i) => value === one.pixels[i])
+    }),
+  )
+  const grey = (height: number, width: number, pixels: readonly number[]): Pictures => ({
+    count: 1,
+    channels: 1,
+    height,
+    width,
+    pixels: Uint8Array.from(pixels),
+  })
+  const fit = (picture: Pictures, height: number, width: number) => [...fitPictures(picture, { height, width }).pixels]
+  t.deepEqual(fit(grey(1, 3, [10, 20, 90]), 1, 1), [20], 'cut to the middle')
+  t.deepEqual(fit(grey(1, 4, [10, 20, 90, 5]), 1, 1), [55], 'a middle between two pixels')
+  t.deepEqual(fit(grey(3, 3, [0, 0, 0, 9, 9, 9, 90, 90, 90]), 2, 2), [3, 3, 63, 63], 'parts of pixels count in part')
+  t.deepEqual(fit(grey(1, 1, [7]), 2, 2), [7, 7, 7, 7], 'enlarged: blocks')
   t.end()
 })
