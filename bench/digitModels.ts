@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { lastValueFrom, type Observable, tap } from 'rxjs'
+import { last, lastValueFrom, type Observable, tap } from 'rxjs'
 import type { Planes } from '../operators/convolution/planes.ts'
 import { cosineSchedule, ddim, scheduleLevels } from '../operators/diffusion/index.ts'
 import { trainWordTokenizer } from '../operators/token/word.ts'
@@ -12,13 +12,7 @@ import { denoise, type Frame } from '../pipelines/diffusion/denoise.ts'
 import { denoisingConfig, denoisingPresets } from '../pipelines/diffusion/denoisingPresets.ts'
 import { denoisingRun } from '../pipelines/diffusion/denoisingRun.ts'
 import { guidedDenoiser } from '../pipelines/diffusion/diffuse.ts'
-import {
-  type Autoencoder,
-  autoencoderOf,
-  latentDiffusion,
-  promptedDenoiser,
-  scalingFactor,
-} from '../pipelines/diffusion/latent.ts'
+import { autoencoderOf, decoded, promptedDenoiser, scalingFactor } from '../pipelines/diffusion/latent.ts'
 import { captionedLatents, encodeSet, textTokens } from '../pipelines/diffusion/latentBatches.ts'
 import type { Noisy } from '../pipelines/diffusion/network.ts'
 import { networkOf } from '../pipelines/diffusion/networkOf.ts'
@@ -43,7 +37,8 @@ import { shapeEngine } from '../src/engine/shape/engine.ts'
 import type { HostTensors } from '../src/format/hostTensor.ts'
 import type { PictureSet } from '../src/format/pictures.ts'
 import { safetensorsPieces } from '../src/format/safetensors.ts'
-import { empty, read } from '../src/tensor/tensor.ts'
+import { scope } from '../src/tensor/scope.ts'
+import { empty, read, tensor } from '../src/tensor/tensor.ts'
 import { times } from '../src/tensor/times.ts'
 import { Absent, type Tools } from './row.ts'
 
@@ -135,7 +130,7 @@ export const unconditionalDigits = async (engine: Engine, tools: Tools): Promise
       sampler: ddim(),
       denoiser: guidedDenoiser(opened, new Int32Array(labels.length), 0),
       seed,
-    })
+    }).pipe(last())
 }
 
 const vaeConfig = decodeOrThrow(
@@ -175,7 +170,8 @@ const encoderConfig = decodeOrThrow(
 
 export interface LatentDigits {
   readonly draw: DrawDigits
-  readonly autoencoder: Autoencoder
+  /** Pictures (count, 1, 28, 28) through the autoencoder and back. */
+  readonly through: (pictures: Float32Array) => Promise<Float32Array>
 }
 
 /** A VAE from 28 x 28 pixels to latents (4, 7, 7), and a U-Net over those that reads "a seven" through cross-attention. */
@@ -219,9 +215,8 @@ export const latentDigits = async (engine: Engine, tools: Tools): Promise<Latent
   const autoencoder = autoencoderOf(vae(vaeConfig), vaeParameters, factor)
   const draw: DrawDigits = ({ labels, steps, guidance, seed }) => {
     const asked = (texts: readonly string[]) => textTokens(tokenizer, texts, LENGTH)
-    return latentDiffusion({
+    const latents$ = denoise({
       engine,
-      autoencoder,
       shape: [labels.length, ...shape],
       levels: scheduleLevels(schedule, steps, { spacing: 'trailing' }),
       sampler: ddim(),
@@ -233,6 +228,21 @@ export const latentDigits = async (engine: Engine, tools: Tools): Promise<Latent
       }),
       seed,
     })
+    // Only the end is decoded.
+    return latents$.pipe(last(), decoded(engine, autoencoder))
   }
-  return { draw, autoencoder }
+  const through = async (pictures: Float32Array): Promise<Float32Array> => {
+    const all = new Float32Array(pictures.length)
+    const size = 100 * 28 * 28
+    for (let at = 0; at < pictures.length; at += size) {
+      const part = pictures.subarray(at, at + size)
+      const { data } = scope(() => {
+        const x = tensor(engine, [part.length / 784, 1, 28, 28], part)
+        return { data: read(autoencoder.decode(autoencoder.encode(x))) }
+      })
+      all.set(await data, at)
+    }
+    return all
+  }
+  return { draw, through }
 }

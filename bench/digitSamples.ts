@@ -1,11 +1,12 @@
-/** Digits drawn from the bundled diffusion model, for the rows that judge them. */
-import { join } from 'node:path'
-import { lastValueFrom } from 'rxjs'
+/** Digits drawn from models of digits, for the rows that judge them. */
+import { dirname, join } from 'node:path'
+import { last, lastValueFrom } from 'rxjs'
 import { openDenoiser } from '../pipelines/diffusion/denoisingFolder.ts'
 import { diffuse } from '../pipelines/diffusion/diffuse.ts'
 import type { Named } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { accuracy, type Digits, digitJudge, judge, readDigits } from './digitJudge.ts'
+import type { DrawDigits } from './digitModels.ts'
 import type { Tools } from './row.ts'
 
 /** Pictures drawn at once. */
@@ -27,22 +28,26 @@ export interface SampleOptions {
   readonly told?: boolean
 }
 
-/** As many of each class, by DDIM; batch k from seed k. `root` is the repository's. */
+/** The model in models/digits. */
+export const bundledDigits = (engine: Engine, { cache }: Tools): DrawDigits => {
+  const opened = openDenoiser(join(dirname(dirname(cache)), 'models', 'digits'), engine)
+  return options => diffuse(opened, engine, options).pipe(last())
+}
+
+/** As many of each class, by DDIM; batch k from seed k. */
 export const digitSamples = async (
-  engine: Engine,
-  root: string,
+  draw: DrawDigits,
   { count, steps, guidance, told = true }: SampleOptions,
-  say: (line: string) => void,
+  say: Tools['say'],
 ): Promise<DigitSamples> => {
-  const opened = openDenoiser(join(root, 'models', 'digits'), engine)
   const labels = Int32Array.from({ length: count }, (_, i) => (told ? i % CLASSES : CLASSES))
   const pictures = new Float32Array(count * 28 * 28)
   const began = performance.now()
   for (let first = 0; first < count; first += BATCH) {
-    const options = { labels: labels.subarray(first, first + BATCH), steps, guidance, seed: first / BATCH }
-    const { sample } = await lastValueFrom(diffuse(opened, engine, options))
+    const asked = { labels: labels.subarray(first, first + BATCH), steps, guidance, seed: first / BATCH }
+    const { sample } = await lastValueFrom(draw(asked))
     pictures.set(sample, first * 28 * 28)
-    say(`  ${first + BATCH} of ${count} pictures`)
+    if ((first + BATCH) % 500 === 0 || first + BATCH >= count) say(`  ${first + BATCH} of ${count} pictures`)
   }
   return { pictures, labels, millisecondsAPicture: (performance.now() - began) / count }
 }

@@ -6,7 +6,6 @@ import { DiffusingOptions, diffusingFields, samplerNames } from '../../src/codec
 import { nonEmptyText, nullable, positiveInteger, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { InputError } from '../../src/errors.ts'
-import { halfBlocks } from '../../src/format/halfBlocks.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../src/format/pictures.ts'
 import { openDenoiser } from '../diffusion/denoisingFolder.ts'
@@ -16,6 +15,7 @@ import { consume } from './consume.ts'
 import type { Io } from './io.ts'
 import { bundledDigits, modelPath } from './modelPath.ts'
 import { picturesOf, readFitting, writeFrames, writeGrid } from './pictureFiles.ts'
+import { terminalPictures } from './terminalPictures.ts'
 
 const help = {
   steps: 'noise levels to walk down (30)',
@@ -35,7 +35,7 @@ const DiffuseFlags = t.type({
   mask: nullable(nonEmptyText),
 })
 
-/** Pictures of each class where no number is given: rows of a grid of all classes, or a square of one. */
+/** Pictures of each class where no number is given: one for the terminal; for a file rows of a grid of all classes, or a square of one. */
 const ROWS = 4
 const SQUARE = 16
 
@@ -56,22 +56,11 @@ interface Layout {
 }
 
 /** A column a class; one class fills a square. */
-const layoutOf = (classes: readonly number[] | null, count: number | null, config: DenoisingConfig): Layout => {
+const layoutOf = (classes: readonly number[] | null, each: number, config: DenoisingConfig): Layout => {
   const { num_classes } = config.network
   const wanted = classes ?? Array.from({ length: Math.max(1, num_classes) }, (_, i) => i)
-  const each = count ?? (wanted.length === 1 ? SQUARE : ROWS)
   const columns = wanted.length === 1 ? Math.ceil(Math.sqrt(each)) : wanted.length
   return { labels: Array.from({ length: each }, () => wanted).flat(), columns }
-}
-
-/** Draws over what it drew before, on a terminal. */
-const preview = ({ stdout }: Io, wide: boolean): ((grid: Pictures) => void) => {
-  let lines = 0
-  return grid => {
-    if (!wide) return
-    stdout.write(`${lines > 0 ? `\u001b[${lines}A` : ''}${halfBlocks(grid)}`)
-    lines = Math.ceil(grid.height / 2)
-  }
 }
 
 const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<void> => {
@@ -87,11 +76,10 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const opened = openDenoiser(path, engine)
   const { config } = opened
   const { network } = config
-  const { labels, columns } = layoutOf(
-    asked.class === null ? null : classesOf(asked.class, config),
-    asked.count,
-    config,
-  )
+  const toFile = asked.out !== null || asked.frames !== null
+  const classes = asked.class === null ? null : classesOf(asked.class, config)
+  const usual = (classes?.length ?? network.num_classes) <= 1 ? SQUARE : toFile ? ROWS : 1
+  const { labels, columns } = layoutOf(classes, asked.count ?? usual, config)
   const init = asked.init === null ? {} : { init: readFitting(asked.init, network) }
   // White is to be made up.
   const mask = asked.mask === null ? {} : { mask: readFitting(asked.mask, network).map(value => (value > 0 ? 0 : 1)) }
@@ -99,17 +87,13 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
 
   say.note(why)
   say.note(`${labels.length} pictures, ${steps} steps of ${sampler}, guidance ${guidance}, seed ${seed}`)
-  const gap = 2
-  const width = columns * (network.width + gap) + gap
-  const terminal = io.stdout.isTTY === true && (io.stdout.columns ?? 0) >= width && flags.json !== true
-  const show = preview(io, terminal)
+  const screen = flags.json === true ? null : terminalPictures(io, columns)
   const animation: Pictures[] = []
   const began = performance.now()
   const last = await consume(frames$, io, frame => {
-    const grid = (): Pictures => pictureGrid(picturesOf(frame.sample, network, labels.length), { columns, gap })
-    if (asked.frames !== null)
-      animation.push(pictureGrid(picturesOf(frame.sample, network, labels.length), { columns, gap, zoom: asked.zoom }))
-    if (terminal) show(grid())
+    const pictures = picturesOf(frame.sample, network, labels.length)
+    if (asked.frames !== null) animation.push(pictureGrid(pictures, { columns, zoom: asked.zoom }))
+    screen?.frame(pictures)
     say.result({ step: frame.step, steps: frame.steps, sigma: frame.sigma }, '')
   })
   if (last === null) return
@@ -117,8 +101,7 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const pictures = picturesOf(last.sample, network, labels.length)
   if (asked.out !== null) writeGrid(asked.out, pictures, columns, asked.zoom)
   if (asked.frames !== null) await writeFrames(asked.frames, animation)
-  if (asked.out === null && asked.frames === null && !terminal)
-    say.text(halfBlocks(pictureGrid(pictures, { columns, gap })))
+  screen?.end(pictures, !toFile)
   for (const file of [asked.out, asked.frames]) if (file !== null) say.result({ file }, `${file}\n`)
   say.note(`${seconds.toFixed(1)} s, ${((1000 * seconds) / labels.length).toFixed(0)} ms a picture`)
 }
@@ -130,7 +113,10 @@ export const addDiffuse = (program: Command, io: Io): void => {
     .description('Draw pictures with a diffusion model; without a folder, digits with the bundled one.')
     .argument('[folder]', 'a folder that `train-diffusion` writes (default: the bundled model)')
     .option('--class <names>', 'what to draw: class names, separated by commas (all of them)')
-    .option('--count <number>', `pictures of each class (${ROWS}; of a single class ${SQUARE})`)
+    .option(
+      '--count <number>',
+      `pictures of each class (1 for the terminal, ${ROWS} for a file; of a single class ${SQUARE})`,
+    )
     .option('--sampler <name>', `${samplerNames.join(', ')} (ddim)`)
     .option('--out <file.png>', 'the pictures, side by side')
     .option('--frames <file.gif>', 'how they came out of the noise, as an animation')

@@ -1,7 +1,11 @@
 import { fromEvent, map, merge, type Observable, ReplaySubject } from 'rxjs'
 
 /** Where text goes: a terminal, a pipe, a file, or a test. */
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+export type Output = NodeJS.WritableStream & {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+}
 
 /** What a command has to do with the world besides files. */
 export interface Io {
