@@ -13,7 +13,8 @@ import { onPath, readBytes } from './files.ts'
 
 const GZIP = [0x1f, 0x8b]
 const PNG = /\.png$/i
-const CIFAR = /^data_batch_\d+\.bin(\.gz)?$/
+/** Training files; CIFAR-10's others are named after what they test. */
+const CIFAR = /^(?!test).*\.bin(\.gz)?$/
 const IDX = /^train.*idx3-ubyte(\.gz)?$/
 const MOST_BYTES = 2 ** 31 - 1
 

@@ -31,9 +31,9 @@ export const openRunFolder = async <A>(
   return begun
 }
 
-export interface FolderRun<S> {
+export interface FolderRun<S, R extends RunStep> {
   readonly out: string
-  readonly steps$: Observable<RunStep>
+  readonly steps$: Observable<R>
   /** Where the run goes on. */
   readonly from: Snapshot | null
   readonly codec: t.Type<S, unknown, unknown>
@@ -47,7 +47,7 @@ export interface FolderRun<S> {
 }
 
 /** Runs it: each snapshot becomes a checkpoint before its step is emitted, the last one the model at the top of the folder. Law L11. */
-export const runInFolder = <S>({
+export const runInFolder = <S, R extends RunStep>({
   out,
   steps$,
   from,
@@ -56,7 +56,7 @@ export const runInFolder = <S>({
   keep,
   files,
   modelOf,
-}: FolderRun<S>): Observable<RunStep> =>
+}: FolderRun<S, R>): Observable<R> =>
   defer(() => {
     let latest = from
     const saved$ = steps$.pipe(

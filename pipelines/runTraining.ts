@@ -1,4 +1,4 @@
-import { concatMap, defer, type MonoTypeOperatorFunction, type Observable, of, pipe } from 'rxjs'
+import { concatMap, defer, type MonoTypeOperatorFunction, map, type Observable, of, pipe } from 'rxjs'
 import { adamW, chain, clipByGlobalNorm, cosineDecay, identity, type Optimizer } from '../operators/optimizer/index.ts'
 import { orThrow } from '../src/codec/decode.ts'
 import type { OptimizerOptions, RunOptions } from '../src/codec/training.ts'
@@ -20,7 +20,7 @@ export interface Snapshot {
   readonly optimizer: { readonly tensors: HostTensors; readonly plain: Json }
 }
 
-export interface RunStep {
+export interface RunStep<S = unknown> {
   /** Updates done. */
   readonly step: number
   /** Mean training loss of the step's batches; of text, in nats a token. */
@@ -31,10 +31,12 @@ export interface RunStep {
   readonly validation: number | null
   /** Where a checkpoint is due: the run, copied to the host. */
   readonly snapshot: Snapshot | null
+  /** What the run shows of itself besides its losses, where that is due: for instance samples of what it has learnt. */
+  readonly shown: S | null
 }
 
 /** A run of any model. */
-export interface Run<B extends Indexed, O> {
+export interface Run<B extends Indexed, O, S = unknown> {
   readonly engine: Engine
   readonly options: RunOptions
   readonly optimizer: Optimizer<O>
@@ -51,6 +53,8 @@ export interface Run<B extends Indexed, O> {
   readonly validate: ((state: TrainerState<O>) => Observable<number>) | null
   /** Where to go on; from the start where null. */
   readonly from: Snapshot | null
+  /** What to show after so many steps, and after the last: one value, of the state then. */
+  readonly shows?: { readonly every: number; readonly of: (state: TrainerState<O>) => Observable<S> } | null
   /**
    * The user's own operators on the gradient stream, before accumulation. They give one gradient for each they take: a resumed run finds its place
    * in the batches by its steps.
@@ -85,9 +89,9 @@ const every = (period: number, step: number, last: number): boolean =>
 
 /**
  * Trains: batches, gradients through the user's own operators, updates, validation and snapshots when due. Cold and deterministic: everything random is a
- * function of keys and the step (laws O10, L11). While it validates or copies a snapshot no batch is drawn.
+ * function of keys and the step (laws O10, L11). While it validates, shows or copies a snapshot no batch is drawn.
  */
-export const runTraining = <B extends Indexed, O>({
+export const runTraining = <B extends Indexed, O, S = unknown>({
   engine,
   options,
   optimizer,
@@ -98,8 +102,9 @@ export const runTraining = <B extends Indexed, O>({
   key,
   validate,
   from,
+  shows = null,
   through = pipe(),
-}: Run<B, O>): Observable<RunStep> =>
+}: Run<B, O, S>): Observable<RunStep<S>> =>
   defer(() => {
     const { accumulate, steps } = options
     const start = (): TrainerState<O> => {
@@ -126,13 +131,16 @@ export const runTraining = <B extends Indexed, O>({
       keep: accumulate,
     }).pipe(
       concatMap(({ step, loss, state }) => {
-        const plain: RunStep = { step, loss, rate: rate(step - 1), validation: null, snapshot: null }
+        const plain = { step, loss, rate: rate(step - 1), validation: null, snapshot: null, shown: null }
         const validates = validate !== null && every(options.evaluateEvery, step, steps)
         const saves = every(options.checkpointEvery, step, steps)
-        if (!validates && !saves) return of(plain)
+        const show = shows !== null && shows.every > 0 && every(shows.every, step, steps) ? shows.of : null
+        if (!validates && !saves && show === null) return of(plain)
         const validation$: Observable<number | null> = validates ? validate(state) : of(null)
+        const shown$: Observable<S | null> = show === null ? of(null) : show(state)
         return validation$.pipe(
-          concatMap(async validation => ({ ...plain, validation, snapshot: saves ? await snapshotOf(state) : null })),
+          concatMap(validation => shown$.pipe(map(shown => ({ ...plain, validation, shown })))),
+          concatMap(async measured => ({ ...measured, snapshot: saves ? await snapshotOf(state) : null })),
           gate.shut(),
         )
       }),

@@ -1,3 +1,4 @@
+import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
@@ -5,17 +6,20 @@ import { denoisingTrainingFields } from '../../src/codec/denoisingTraining.ts'
 import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
 import { progress } from '../../streams/index.ts'
+import type { Frame } from '../diffusion/denoise.ts'
 import { denoisingPresets } from '../diffusion/denoisingPresets.ts'
 import {
   DenoisingPresetNameCodec,
   denoisingTrainingFolder,
   trainDenoiserInFolder,
 } from '../diffusion/denoisingTrainingFolder.ts'
+import { ensureFolder } from '../files.ts'
 import { readPictures } from '../readPictures.ts'
 import type { RunStep } from '../runTraining.ts'
 import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
+import { picturesOf, writeGrid } from './pictureFiles.ts'
 import { grouped, type Printer } from './printer.ts'
 import { progressBar } from './progressBar.ts'
 import { runHelp } from './trainFlags.ts'
@@ -24,6 +28,7 @@ const help = {
   ...runHelp,
   batch: 'pictures a batch (64)',
   averageDecay: 'decay of the averaged weights, which are those that are kept (0.999)',
+  sampleEvery: 'steps between samples, one of each class, in the folder samples of --out; 0 never (0)',
   dropLabels: 'part of the classes not told, so that guidance works (0.1)',
 } as const satisfies Readonly<
   Record<Exclude<keyof typeof denoisingTrainingFields, 'seed' | 'flip' | 'weighting'>, string>
@@ -35,10 +40,18 @@ const TrainFlags = t.type({
   resume: withDefault(boolean, false),
 })
 
-const report = (say: Printer, { step, loss, rate, validation }: RunStep): void => {
+/** Side of the square that a pixel becomes in samples. */
+const ZOOM = 2
+
+const report = (say: Printer, { step, loss, rate, validation }: RunStep, samples: string | null): void => {
   const measured = validation === null ? {} : { validation }
   const line = `step ${step}: training loss ${loss.toFixed(4)}, validation loss ${validation?.toFixed(4)}\n`
-  say.resultAboveBar({ step, loss, learningRate: rate, ...measured }, validation === null ? '' : line)
+  const files = samples === null ? {} : { samples }
+  const drawn = samples === null ? '' : `step ${step}: ${samples}\n`
+  say.resultAboveBar(
+    { step, loss, learningRate: rate, ...measured, ...files },
+    `${validation === null ? '' : line}${drawn}`,
+  )
 }
 
 const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
@@ -59,12 +72,19 @@ const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
 
   const amount = options.batch * options.accumulate
   const [start, total] = [first * amount, options.steps * amount]
-  const counted = progress<RunStep>({ amount: () => amount, start, total })
+  const counted = progress<RunStep<Frame>>({ amount: () => amount, start, total })
   await consume(
     trainDenoiserInFolder(folder).pipe(counted, progressBar(io, start, total, 'pictures')),
     io,
     ({ value }) => {
-      report(say, value)
+      const { step, shown } = value
+      const file = shown === null ? null : join(asked.out, 'samples', `${String(step).padStart(6, '0')}.png`)
+      if (file !== null && shown !== null) {
+        ensureFolder(dirname(resolve(file)))
+        const count = shown.shape[0] ?? 0
+        writeGrid(file, picturesOf(shown.sample, folder.run.config.network, count), Math.min(count, 10), ZOOM)
+      }
+      report(say, value, file)
     },
   )
   say.note(`wrote the model to ${asked.out}`)

@@ -4,6 +4,8 @@ import type { DenoisingTrainingOptions } from '../../src/codec/denoisingTraining
 import type { Engine } from '../../src/engine/engine.ts'
 import type { PictureSet } from '../../src/format/pictures.ts'
 import type { RunStep, Snapshot } from '../runTraining.ts'
+import type { Frame } from './denoise.ts'
+import { diffuse } from './diffuse.ts'
 import { networkOf, sampleInput } from './networkOf.ts'
 import { pictureBatches, randomPictures } from './pictureBatches.ts'
 import { scheduleOf } from './scheduleOf.ts'
@@ -19,7 +21,13 @@ export interface DenoisingRun {
   readonly from: Snapshot | null
 }
 
-/** Trains a diffusion model over pictures; validates on pictures held out. See `trainDenoiser`. */
+const SAMPLE_STEPS = 20
+
+/** What samples during training show: one picture of each class, four where there are none. */
+export const sampleLabels = ({ network: { num_classes: classes } }: DenoisingConfig): Int32Array =>
+  Int32Array.from({ length: classes === 0 ? 4 : classes }, (_, i) => (classes === 0 ? 0 : i))
+
+/** Trains a diffusion model over pictures; validates on pictures held out, and shows samples of the same seed. See `trainDenoiser`. */
 export const denoisingRun = ({
   engine,
   config,
@@ -27,15 +35,20 @@ export const denoisingRun = ({
   training,
   validation,
   from,
-}: DenoisingRun): Observable<RunStep> =>
-  trainDenoiser({
+}: DenoisingRun): Observable<RunStep<Frame>> => {
+  const model = networkOf(config.network)
+  const schedule = scheduleOf(config)
+  return trainDenoiser({
     engine,
-    model: networkOf(config.network),
+    model,
     input: sampleInput(config.network),
-    schedule: scheduleOf(config),
+    schedule,
     prediction: config.prediction_type,
     options,
     batchesOf: key => randomPictures(training, options, key),
     validation: validation.count === 0 ? null : () => pictureBatches(validation, options.batch),
+    draw: parameters =>
+      diffuse({ config, model, parameters, schedule }, engine, { labels: sampleLabels(config), steps: SAMPLE_STEPS }),
     from,
   })
+}

@@ -15,6 +15,7 @@ import { digest } from '../readText.ts'
 import { openRunFolder, runInFolder } from '../runFolder.ts'
 import { isJson, resumedOptions, same } from '../runRecord.ts'
 import type { RunStep, Snapshot } from '../runTraining.ts'
+import type { Frame } from './denoise.ts'
 import { readDenoiser } from './denoisingFiles.ts'
 import { denoiserFiles } from './denoisingFolder.ts'
 import { type DenoisingPresetName, denoisingConfig, denoisingPresets } from './denoisingPresets.ts'
@@ -122,7 +123,7 @@ const resumed = ({ out, pictures, engine, preset, own }: Given, checkpoint: stri
 }
 
 /** Runs the training; each checkpoint also opens as a model, of the averaged weights. See `runInFolder`. Law L11. */
-export const trainDenoiserInFolder = ({ out, run, identity }: DenoisingTrainingFolder): Observable<RunStep> =>
+export const trainDenoiserInFolder = ({ out, run, identity }: DenoisingTrainingFolder): Observable<RunStep<Frame>> =>
   runInFolder({
     out,
     steps$: denoisingRun(run),

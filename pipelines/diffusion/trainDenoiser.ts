@@ -12,6 +12,7 @@ import { read } from '../../src/tensor/tensor.ts'
 import { batches } from '../../streams/index.ts'
 import { optimizerOf, type RunStep, runTraining, type Snapshot } from '../runTraining.ts'
 import type { Objective } from '../trainer.ts'
+import type { Frame } from './denoise.ts'
 import { denoisingObjective, evenLevels } from './denoisingObjective.ts'
 import type { ClassConditionalModel, Noisy } from './network.ts'
 import type { PictureBatch } from './pictureBatches.ts'
@@ -29,6 +30,8 @@ export interface DenoiserTraining {
   readonly batchesOf: (key: Key) => (index: number) => PictureBatch
   /** Held out, from the start at each validation; null where nothing is. */
   readonly validation: (() => Iterable<PictureBatch>) | null
+  /** Draws something with the averaged weights, every `sampleEvery` steps: the last frame is shown. */
+  readonly draw?: (parameters: Named) => Observable<Frame>
   /** Where to go on; from the start where null. */
   readonly from: Snapshot | null
 }
@@ -66,7 +69,7 @@ const meanLoss = (
     map(({ count, sum }) => sum / count),
   )
 
-/** Trains a denoiser; validates the averaged weights at levels spread evenly. See `runTraining`. */
+/** Trains a denoiser; validates the averaged weights at levels spread evenly, and shows what they draw. See `runTraining`. */
 export const trainDenoiser = ({
   engine,
   model,
@@ -76,8 +79,9 @@ export const trainDenoiser = ({
   options,
   batchesOf,
   validation,
+  draw,
   from,
-}: DenoiserTraining): Observable<RunStep> => {
+}: DenoiserTraining): Observable<RunStep<Frame>> => {
   const run = key(options.seed)
   const { optimizer, rate } = optimizerOf(options)
   const objectiveOptions = { engine, model, schedule, prediction, weighting: options.weighting }
@@ -96,6 +100,10 @@ export const trainDenoiser = ({
         ? null
         : state => meanLoss(measured, state.optimizer.average.average, validation(), fold(run, VALIDATION)),
     from,
+    shows:
+      draw === undefined
+        ? null
+        : { every: options.sampleEvery, of: state => draw(state.optimizer.average.average).pipe(last()) },
   })
 }
 

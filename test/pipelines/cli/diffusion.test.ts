@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import test from 'tape'
 import { latestCheckpoint } from '../../../pipelines/checkpoint.ts'
@@ -66,6 +66,25 @@ test('L11: train-diffusion resumed equals training never stopped, bit for bit', 
     writeBars(path('bars'), 41)
     const changed = await train('whole', ['--resume'])
     t.ok(changed.code === 2 && changed.stderr.includes('pictures: expected those of the run'), changed.stderr.trim())
+  }))
+
+test('samples during training: one of each class every so many steps, and the training is the same', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'), 10)
+    const train = (out: string, more: readonly string[]) =>
+      fluxion(['train-diffusion', path('bars'), '--out', path(out), ...tiny, '--steps', '10', ...more])
+    await train('plain', [])
+    t.notOk(existsSync(path('plain/samples')), 'none unless asked for')
+    const shown = await train('shown', ['--sample-every', '4'])
+    t.equal(shown.code, 0, shown.stderr)
+    t.deepEqual(readdirSync(path('shown/samples')), ['000004.png', '000008.png', '000010.png'])
+    const [first, last] = ['000004', '000010'].map(name => readFileSync(path(`shown/samples/${name}.png`)))
+    const grid = orThrow(readPng(last ?? new Uint8Array(0), 'sample'))
+    t.deepEqual([grid.width, grid.height], [2 * (2 * SIDE + 2) + 2, 2 * SIDE + 4])
+    t.notOk(first !== undefined && last?.equals(first), 'they change')
+    t.deepEqual(lastState(path('shown')).slice(0, 2), lastState(path('plain')).slice(0, 2), 'weights and moments')
+    t.equal(jsonLines(shown.stdout).length, 10)
+    t.ok(shown.stdout.split('\n')[3]?.includes('000004.png'), 'the line of the step says where')
   }))
 
 test('diffuse: the same seed gives the same files bit for bit, on a checkpoint too; another seed others', async t =>
@@ -183,7 +202,7 @@ test('readPictures: MNIST with labels and gzip, CIFAR-10, folders of PNG; anythi
       ],
     )
     mkdirSync(path('cifar'))
-    for (const name of ['data_batch_1.bin', 'data_batch_2.bin'])
+    for (const name of ['data_batch_1.bin', 'train.bin', 'test_batch.bin'])
       writeFileSync(path(`cifar/${name}`), new Uint8Array(3073 * 2).fill(7))
     const colours = readPictures(path('cifar'))
     t.deepEqual([colours.count, colours.channels, colours.classes[7]], [4, 3, 'horse'])
