@@ -130,6 +130,13 @@ export const unetDenoiser = (engine: Engine) => {
   }
 }
 
+/** Arithmetic of some work, products and sums counted one by one, in 1e9. */
+export const gigaflops = (engine: Engine, work: () => unknown): number => {
+  const before = engine.counter.flops
+  work()
+  return (engine.counter.flops - before) / 1e9
+}
+
 /** Gives a peer the weights. */
 export const loadInto = (peer: Peer, cache: string, threads: number): Promise<Answer> =>
   peer.ask({ do: 'load', weights: weightsIn(cache), config, threads })

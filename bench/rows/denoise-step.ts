@@ -4,7 +4,7 @@ import { benchEngine, THREADS } from '../ours.ts'
 import { numberIn, numbersIn, type Peer } from '../peer.ts'
 import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
-import { levels, loadInto, unetBatch, unetDenoiser } from '../unetBench.ts'
+import { gigaflops, levels, loadInto, unetBatch, unetDenoiser } from '../unetBench.ts'
 
 const BATCH = 16
 
@@ -30,6 +30,7 @@ export const row: Row = {
       )
       return { name: peer.version, reason: `samples equal within ${worst.toExponential(0)}`, ...pairs }
     }
+    const work = gigaflops(engine, () => denoise(batch, 1))
     const torch = await beside('PyTorch', await orReason(tools.python('unet.py')))
     const tfjs = await beside('tfjs-wasm', await orReason(tools.node('unet.mjs')))
     const alone =
@@ -46,10 +47,17 @@ export const row: Row = {
       ratio: lowerIsBetter(value, peerValue),
       threads: THREADS,
       runs: tools.pairs,
-      note: [engine.backend, line(torch), line(tfjs), `${figure(value / BATCH)} ms a picture`].join('; '),
+      note: [
+        engine.backend,
+        line(torch),
+        line(tfjs),
+        `${figure(value / BATCH)} ms a picture`,
+        `${figure(work)} GFLOP a step counted directly: ${figure(work / (value / 1e3))} GFLOP/s`,
+      ].join('; '),
       details: {
         'ours beside PyTorch': torch.ours,
         PyTorch: torch.theirs,
+        'GFLOP a step': work,
         'ours beside tfjs-wasm': tfjs.ours,
         'tfjs-wasm': tfjs.theirs,
       },

@@ -2,8 +2,9 @@
 import { alternate, checkEqual, median } from '../measure.ts'
 import { benchEngine, THREADS } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
+import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
-import { loadInto, unetBatch, unetTrainer } from '../unetBench.ts'
+import { gigaflops, loadInto, unetBatch, unetTrainer } from '../unetBench.ts'
 
 const BATCH = 32
 
@@ -26,6 +27,7 @@ export const row: Row = {
       const worst = checkEqual('losses', train(batch, 3).losses, numbersIn(await ask(3), 'losses'), 1e-3)
       difference = `losses of 3 steps equal within ${worst.toExponential(0)}`
     }
+    const work = gigaflops(engine, () => train(batch, 1))
     const { ours, theirs } = await alternate(
       tools.pairs,
       () => train(batch, 1).milliseconds,
@@ -43,9 +45,10 @@ export const row: Row = {
         engine.backend,
         typeof torch === 'string' ? torch : `${torch.version}, 1 thread`,
         difference,
+        `${figure(work)} GFLOP a step counted directly: ${figure(work / (value / 1e3))} GFLOP/s`,
         "tfjs-wasm cannot train it: it lacks the gradient of conv2d's filter",
       ].join('; '),
-      details: { ours, theirs },
+      details: { ours, theirs, 'GFLOP a step': work },
     }
   },
 }

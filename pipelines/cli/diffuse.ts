@@ -3,7 +3,7 @@ import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import type { DenoisingConfig } from '../../src/codec/denoising.ts'
 import { DiffusingOptions, diffusingFields, samplerNames } from '../../src/codec/diffusing.ts'
-import { nonEmptyText, nullable, positiveInteger, withDefault } from '../../src/codec/fields.ts'
+import { nonEmptyText, nullable, positiveInteger, text, where, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { InputError } from '../../src/errors.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
@@ -25,12 +25,19 @@ const help = {
   repeats: 'with --mask: times that each step is tried, so that old and new agree (5)',
 } as const
 
+/** A file whose name says what is in it. */
+const fileOf = (ending: string) =>
+  where(
+    `a file name that ends in ${ending}`,
+    (value): value is string => text.is(value) && value.toLowerCase().endsWith(ending),
+  )
+
 const DiffuseFlags = t.type({
   class: nullable(nonEmptyText),
   count: nullable(fromText(positiveInteger)),
-  out: nullable(nonEmptyText),
+  out: nullable(fileOf('.png')),
   zoom: withDefault(fromText(positiveInteger), 4),
-  frames: nullable(nonEmptyText),
+  frames: nullable(fileOf('.gif')),
   init: nullable(nonEmptyText),
   mask: nullable(nonEmptyText),
 })
