@@ -125,7 +125,6 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
         FEW_PAIRS,
         () => step(trainer),
         () => step(otherTrainer),
-        2,
       )
       otherTrainer.close()
       other.close()
@@ -146,7 +145,6 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
         tools.pairs,
         () => step(trainer),
         theirs && (async () => numberIn(await theirs(), 'milliseconds') / steps),
-        2,
       )
       measured.push({ threads, ...pairs })
     }
