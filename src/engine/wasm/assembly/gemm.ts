@@ -3,7 +3,7 @@
  * (2008): panels of y packed once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or
  * columns is a call of its own (by pointers), with the same bits, so that threads can split it.
  */
-import { gemvColumns, gemvRows } from './gemv'
+import { gemvColumns, gemvPanels, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
 import { PANEL, SPARE, tile, tileRows } from './tile'
@@ -47,6 +47,10 @@ export function gemm(
       out += outStride
       x += <usize>xRow << 2
     }
+    return
+  }
+  if (packed && rows == 1 && xInner == 1) {
+    gemvPanels(out, x, y, bias, inner, columns)
     return
   }
   const spare = scratch
