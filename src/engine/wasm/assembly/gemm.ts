@@ -34,7 +34,8 @@ export function gemm(
 ): void {
   const outStride = <usize>outRow << 2
   const xStride = <usize>xRow << 2
-  const packed = yColumn == 0
+  // Columns that are `inner` apart are 0 apart where `inner` is.
+  const packed = yColumn == 0 && inner > 0
   if (rows <= FEW_ROWS && !packed) {
     if (xInner != 1) {
       transpose(scratch, inner, x, xInner, inner, rows)
