@@ -17,7 +17,8 @@ export const parametersOf = <A>(op: Operator<A, unknown>, sample: A): ReadonlyMa
   const made = new Map<string, Tensor>()
   const declare = (path: string, shape: Shape, init: Initializer): Tensor => {
     const known = made.get(path)
-    if (known !== undefined) return known
+    // One declared inside a scope is freed with it.
+    if (known?.live) return known
     const parameter = empty(engine, shape)
     specs.set(path, { shape, init })
     made.set(path, parameter)
