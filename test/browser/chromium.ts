@@ -1,4 +1,4 @@
-/** A page in headless Chromium, isolated so that it gets shared memory, and what it leaves in `data-result` of its body. */
+/** A page in headless Chromium and what it leaves in `data-result` of its body. */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
@@ -16,6 +16,7 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ]
+/** With these a page gets shared memory. */
 const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
 
 export interface PageOptions {
@@ -24,6 +25,8 @@ export interface PageOptions {
   readonly files?: ReadonlyMap<string, Uint8Array>
   /** Chromium's, beside those of every page; `--disable-gpu` unless said. */
   readonly flags?: readonly string[]
+  /** Whether it is isolated from other origins, as it is unless said: only then has it SharedArrayBuffer. */
+  readonly isolated?: boolean
   /** Milliseconds, 30,000 unless said. */
   readonly timeout?: number
 }
@@ -34,7 +37,7 @@ export const noChromium = (): string => (existsSync(CHROMIUM) ? '' : `no Chromiu
 /** Bundles a file of this folder, runs it in a page and parses what it left. */
 export const runPage = async (
   entry: string,
-  { format = 'esm', files = new Map(), flags = ['--disable-gpu'], timeout = 30_000 }: PageOptions = {},
+  { format = 'esm', files = new Map(), flags = ['--disable-gpu'], isolated = true, timeout = 30_000 }: PageOptions = {},
 ) => {
   const bundle = await build({
     entryPoints: [join(here, entry)],
@@ -50,7 +53,7 @@ export const runPage = async (
     const file = files.get(url.replace('/files/', ''))
     const [type, body] =
       url === '/page.js' ? ['text/javascript', script] : file ? ['application/octet-stream', file] : ['text/html', html]
-    response.writeHead(200, { 'Content-Type': type, ...ISOLATED }).end(body)
+    response.writeHead(200, { 'Content-Type': type, ...(isolated ? ISOLATED : {}) }).end(body)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
