@@ -34,7 +34,7 @@ function mod(x: i32, y: i32): i32 {
 }
 
 /** `planes` planes of x (height, width) into planes (toHeight, toWidth) with their first element at (top, left), zeros elsewhere. */
-export function border(
+function border(
   out: usize, toHeight: i32, toWidth: i32, x: usize, height: i32, width: i32, top: i32, left: i32, planes: i32,
 ): void {
   const count = min(width, toWidth - left)

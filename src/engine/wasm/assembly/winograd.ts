@@ -7,7 +7,7 @@
  * some ten times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
  * image, in the lanes of a vector.
  */
-import { border, rowBlocks } from './convolution'
+import { rowBlocks } from './convolution'
 import { block } from './gemm'
 import { madd, nmadd, splat, storePart } from './simd'
 import { PANEL, SPARE } from './tile'
@@ -22,8 +22,9 @@ const QUADS: i32 = 8
 const COLUMNS: i32 = 4 * QUADS
 /** Bytes between points beside their numbers: points a power of two apart would share a few sets of the first-level cache. */
 const APART: usize = 64
-/** Bytes of 40 vectors: what is between the two halves of a transform. */
-const TEMPORARY: usize = 640
+/** Bytes of 40 vectors, what is between the two halves of a transform, and of a block's offsets. */
+const OFFSETS: usize = 640
+const TEMPORARY: usize = 768
 
 // @ts-ignore: decorator
 @inline
@@ -34,6 +35,27 @@ function tilesOf(length: i32): i32 {
 /** Quads of an image of (outHeight, outWidth). */
 export function winogradQuads(outHeight: i32, outWidth: i32): i32 {
   return (tilesOf(outHeight) * tilesOf(outWidth) + 3) / 4
+}
+
+/**
+ * Rows `above` to `below` of a plane with rows of `row` bytes, as far as x (height, width) with its first element at (top, left) has them: the
+ * zeros around it stay.
+ */
+function copyRows(
+  out: usize, row: usize, x: usize, height: i32, width: i32, top: i32, left: i32, above: i32, below: i32,
+): void {
+  const bytes = <usize>width << 2
+  const end = min(below, top + height)
+  for (let y = max(above, top); y < end; y++) {
+    const from = x + <usize>(y - top) * bytes
+    const to = out + <usize>y * row + (<usize>left << 2)
+    if (width < 4) {
+      for (let at: usize = 0; at < bytes; at += 4) f32.store(to + at, f32.load(from + at))
+      continue
+    }
+    for (let at: usize = 0; at + 16 <= bytes; at += 16) v128.store(to + at, v128.load(from + at))
+    v128.store(to + bytes - 16, v128.load(from + bytes - 16))
+  }
 }
 
 /** Four numbers at one address and three more a step apart. */
@@ -91,7 +113,7 @@ export function winogradWeights(
         const line = scratch + y * 48
         weightPoints(scratch + 512, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32))
         for (let x: usize = 0; x < 6; x++) {
-          storePart(to + (y * 6 + x) * plane + (<usize>c << 2), v128.load(scratch + 512 + (x << 4)), columns - c)
+          v128.store(to + (y * 6 + x) * plane + (<usize>c << 2), v128.load(scratch + 512 + (x << 4)))
         }
       }
     }
@@ -170,7 +192,7 @@ function outputSums(
   v128.store(out + 3 * step, f32x4.add(f32x4.add(madd(splat(8.0), d2, d1), m5), bias))
 }
 
-/** The 4 x 4 outputs of a quad, 16 vectors of four tiles in `temporary`, from 36 vectors `step` bytes apart. */
+/** The 4 x 4 outputs of a quad, a vector a row and tile in `temporary`, from 36 vectors `step` bytes apart. */
 function transformOutput(from: usize, step: usize, bias: f32, temporary: usize): void {
   const zero = splat(0.0)
   const sums = temporary + 256
@@ -183,11 +205,31 @@ function transformOutput(from: usize, step: usize, bias: f32, temporary: usize):
   }
   for (let y: usize = 0; y < 4; y++) {
     const line = sums + y * 96
+    const to = temporary + (y << 6)
     outputSums(
-      temporary + (y << 6), 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48),
-      v128.load(line, 64), v128.load(line, 80), splat(bias),
+      to, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48), v128.load(line, 64),
+      v128.load(line, 80), splat(bias),
     )
+    turn(to)
   }
+}
+
+/** Four vectors in a row, transposed. */
+// @ts-ignore: decorator
+@inline
+function turn(at: usize): void {
+  const r0 = v128.load(at)
+  const r1 = v128.load(at, 16)
+  const r2 = v128.load(at, 32)
+  const r3 = v128.load(at, 48)
+  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
+  const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
+  const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+  const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+  v128.store(at, v128.shuffle<f64>(a, c, 0, 2))
+  v128.store(at, v128.shuffle<f64>(a, c, 1, 3), 16)
+  v128.store(at, v128.shuffle<f64>(b, d, 0, 2), 32)
+  v128.store(at, v128.shuffle<f64>(b, d, 1, 3), 48)
 }
 
 /** Bytes of scratch memory of `winograd`. */
@@ -219,9 +261,11 @@ export function winograd(
   const productsStep = (<usize>(outputs * COLUMNS) << 2) + APART
   const buffer = products + <usize>POINTS * productsStep
   const matrix = (<usize>(outputs * inputs) << 2) + APART
+  memory.fill(buffer, 0, <usize>high * row)
   for (let start = first; start < end; start += QUADS) {
     const stop = min(start + QUADS, end)
     const columns = ((stop - start + 1) >> 1) << 3
+    tileOffsets(temporary + OFFSETS, start, stop, perImage, tiles, across, row)
     for (let g = 0; g < groups; g++) {
       for (let n = start / perImage; n * perImage < stop; n++) {
         const from = max(start, n * perImage)
@@ -230,17 +274,16 @@ export function winograd(
         const above = ((from - n * perImage) * 4) / across * OUT
         const below = min(high, ((to - n * perImage) * 4 - 1) / across * OUT + IN)
         for (let i = 0; i < inputs; i++) {
-          border(
-            buffer + <usize>above * row, below - above, wide, x + <usize>((n * groups + g) * inputs + i) * plane,
-            height, width, top - above, left, 1,
+          copyRows(
+            buffer, row, x + <usize>((n * groups + g) * inputs + i) * plane, height, width, top, left, above, below,
           )
           for (let q = from; q < to; q++) {
-            const t = (q - n * perImage) * 4
             const column = q - start
+            const at = temporary + OFFSETS + (<usize>column << 4)
             transformInput(
               transformed + (<usize>(((column >> 1) * inputs + i) * 8 + (column & 1) * 4) << 2), transformedStep,
-              buffer + tileAt(t, tiles, across, row), buffer + tileAt(t + 1, tiles, across, row),
-              buffer + tileAt(t + 2, tiles, across, row), buffer + tileAt(t + 3, tiles, across, row), row, temporary,
+              buffer + <usize>load<i32>(at), buffer + <usize>load<i32>(at, 4), buffer + <usize>load<i32>(at, 8),
+              buffer + <usize>load<i32>(at, 12), row, temporary,
             )
           }
         }
@@ -265,38 +308,37 @@ export function winograd(
   }
 }
 
-/** Byte offset of a tile's first input; the last tile repeats. */
-// @ts-ignore: decorator
-@inline
-function tileAt(t: i32, tiles: i32, across: i32, row: usize): usize {
-  const tile = min(t, tiles - 1)
-  return <usize>((tile / across) * OUT) * row + (<usize>((tile % across) * OUT) << 2)
+/** Byte offsets of the first inputs of tiles of quads `start` to `stop`; an image's last tile repeats. */
+function tileOffsets(
+  out: usize, start: i32, stop: i32, perImage: i32, tiles: i32, across: i32, row: usize,
+): void {
+  for (let q = start; q < stop; q++) {
+    for (let lane = 0; lane < 4; lane++, out += 4) {
+      const tile = min((q % perImage) * 4 + lane, tiles - 1)
+      store<i32>(out, <i32>(<usize>(tile / across * OUT) * row + (<usize>(tile % across * OUT) << 2)))
+    }
+  }
 }
 
 /** Writes `count` tiles from `t` on: rows of four vectors of tiles, turned to four numbers of each tile, inside the plane alone. */
 function storeQuad(image: usize, from: usize, t: i32, count: i32, across: i32, outHeight: i32, outWidth: i32): void {
-  for (let i = 0; i < OUT; i++, from += 64) {
-    const r0 = v128.load(from)
-    const r1 = v128.load(from, 16)
-    const r2 = v128.load(from, 32)
-    const r3 = v128.load(from, 48)
-    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
-    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
-    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
-    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-    storeRow(image, v128.shuffle<f64>(a, c, 0, 2), t, i, across, outHeight, outWidth)
-    if (count > 1) storeRow(image, v128.shuffle<f64>(a, c, 1, 3), t + 1, i, across, outHeight, outWidth)
-    if (count > 2) storeRow(image, v128.shuffle<f64>(b, d, 0, 2), t + 2, i, across, outHeight, outWidth)
-    if (count > 3) storeRow(image, v128.shuffle<f64>(b, d, 1, 3), t + 3, i, across, outHeight, outWidth)
+  let top = t / across * OUT
+  let left = t % across * OUT
+  const row = <usize>outWidth << 2
+  for (let tile = 0; tile < count; tile++) {
+    const to = image + (<usize>(top * outWidth + left) << 2)
+    const whole = left + OUT <= outWidth
+    for (let i: usize = 0; i < <usize>min(OUT, outHeight - top); i++) {
+      const v = v128.load(from + (((i << 2) + <usize>tile) << 4))
+      if (whole) v128.store(to + i * row, v)
+      else storePart(to + i * row, v, outWidth - left)
+    }
+    left += OUT
+    if (left >= outWidth) {
+      left = 0
+      top += OUT
+    }
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function storeRow(image: usize, v: v128, tile: i32, i: i32, across: i32, outHeight: i32, outWidth: i32): void {
-  const top = (tile / across) * OUT + i
-  const left = (tile % across) * OUT
-  if (top < outHeight) storePart(image + (<usize>(top * outWidth + left) << 2), v, outWidth - left)
 }
 
 /** A times four numbers, `step` bytes apart in `out`. */
@@ -392,7 +434,7 @@ function wholePanels(columns: i32): i32 {
 export function winogradWeightGradientScratch(inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
   const plane = (tilesOf(outHeight) * OUT + 2) * (tilesOf(outWidth) * OUT + 2)
   const points = TILES * (wholePanels(inputs) + outputs + 4) + outputs * inputs
-  return <i32>(SPARE + TEMPORARY + 3 * <usize>POINTS * APART) + ((POINTS * points + 4 * plane + 64) << 2)
+  return <i32>(SPARE + TEMPORARY + 3 * <usize>POINTS * APART) + ((POINTS * points + 8 * plane + 64) << 2)
 }
 
 /**
@@ -425,6 +467,8 @@ export function winogradWeightGradient(
   const products = rows + <usize>POINTS * rowsStep
   const productsStep = (<usize>(outputs * inputs) << 2) + APART
   const buffer = products + <usize>POINTS * productsStep
+  const dyBuffer = buffer + 4 * plane
+  memory.fill(buffer, 0, 4 * (plane + dyPlane))
   const fours = outputs / 4
   for (let g = first / fours; g * fours < end; g++) {
     const from = max(first - g * fours, 0) * 4
@@ -435,39 +479,48 @@ export function winogradWeightGradient(
         const low = max(start - n * perImage, 0)
         const most = min(stop - n * perImage, perImage)
         const tile = n * perImage - start
-        // The rows that these tiles see.
+        // The rows that these tiles see, and bytes before the first of them.
         const above = low / across * OUT
+        const before = <usize>(low % across * OUT) << 2
         const below = (most - 1) / across * OUT + OUT
         for (let i = 0; i < inputs; i += 4) {
           const source = x + <usize>((n * groups + g) * inputs + i) * elements
           for (let lane: usize = 0; lane < 4; lane++) {
-            border(
-              buffer + lane * plane, below + 2 - above, wide + 2, source + lane * elements, height, width, top - above,
-              left, 1,
+            copyRows(
+              buffer + lane * plane, row, source + lane * elements, height, width, top, left, above, below + 2,
             )
           }
           const panel = panels + (<usize>((i / PANEL) * TILES * PANEL + i % PANEL) << 2)
-          for (let t = low; t < most; t++) {
-            const at = buffer + <usize>(t / across * OUT - above) * row + (<usize>(t % across * OUT) << 2)
+          let at = buffer + <usize>above * row + before
+          for (let t = low, left = low - above / OUT * across; t < most; t++) {
             transformInput(
               panel + (<usize>((tile + t) * PANEL) << 2), panelsStep, at, at + plane, at + 2 * plane, at + 3 * plane, row,
               temporary,
             )
+            at += 16
+            if (++left == across) {
+              left = 0
+              at += 4 * row - (<usize>wide << 2)
+            }
           }
         }
         for (let o = from; o < to; o += 4) {
           const source = dy + <usize>((n * groups + g) * outputs + o) * positions
           for (let lane: usize = 0; lane < 4; lane++) {
-            border(
-              buffer + lane * dyPlane, below - above, wide, source + lane * positions, outHeight, outWidth, -above, 0, 1,
+            copyRows(
+              dyBuffer + lane * dyPlane, dyRow, source + lane * positions, outHeight, outWidth, 0, 0, above, below,
             )
           }
-          for (let t = low; t < most; t++) {
+          let at = dyBuffer + <usize>above * dyRow + before
+          for (let t = low, left = low - above / OUT * across; t < most; t++) {
             transformCotangent(
-              rows + <usize>(tile + t) * tileStep + (<usize>(o - from) << 2), rowsStep,
-              buffer + <usize>(t / across * OUT - above) * dyRow + (<usize>(t % across * OUT) << 2), dyPlane, dyRow,
-              temporary,
+              rows + <usize>(tile + t) * tileStep + (<usize>(o - from) << 2), rowsStep, at, dyPlane, dyRow, temporary,
             )
+            at += 16
+            if (++left == across) {
+              left = 0
+              at += 3 * dyRow
+            }
           }
         }
       }
