@@ -16,7 +16,7 @@ export const row: Row = {
   name: 'mnist-diffusion-frechet',
   title: 'Fréchet distance of digits of the bundled diffusion model from the real test digits',
   unit: 'squared feature units',
-  target: 'value <= 20',
+  target: 'value <= 3',
   peer: 'as many real training digits',
   run: async tools => {
     const engine = wasmEngine()
