@@ -4,7 +4,7 @@
  * The gradient of the weight is its transpose, with as few products.
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", arXiv 1509.09308.
  * A tile's numbers depend on its own 6 x 6 inputs alone: neither on its batch nor on threads. They are off by more than a direct sum's,
- * some ten times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
+ * some four times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
  * image, in the lanes of a vector.
  */
 import { rowBlocks } from './convolution'
