@@ -1,8 +1,7 @@
 /**
- * What one thread of this machine can do at most in WebAssembly: f32 multiply-adds from registers (with separate multiply and add, and fused
- * where the host has relaxed SIMD), and bytes read from memory that no cache holds.
+ * What this machine can do at most in WebAssembly, all threads at once: f32 multiply-adds from registers (with separate multiply and add, and
+ * fused where the host has relaxed SIMD), and bytes read from memory that no cache holds, each thread its own part of it.
  */
-import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import binaryen from 'binaryen'
@@ -11,17 +10,43 @@ import { median } from './measure.ts'
 const LANES = 4
 /** Enough independent chains to hide the latency of a multiply and an add, few enough for 16 registers. */
 const CHAINS = 12
-const READ_BYTES = 256 * 2 ** 20
+const STEPS = 4_000_000
+const READ_BYTES = 512 * 2 ** 20
+/** How many places of its part a thread reads in turn: the best of them counts, since processors prefetch differently. */
+const STREAMS = [1, 2, 4] as const
+const LOADS = 8
+const PAGE = 65_536
+const PAGES = READ_BYTES / PAGE + 1
 const WARM_CALLS = 20_000
-const WARM_ARGUMENT = 4096
+const WARM_STEPS = 4096
 const COMPILE_MILLISECONDS = 100
+/** Words of the first page: a call's number, threads done with it, threads ready, the module, its function, and its argument. */
+const [CALL, DONE, READY, MODULE, FUNCTION, ARGUMENT, WORDS] = [0, 16, 32, 33, 34, 35, 64] as const
 
-const times = (count: number, line: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => line(i)).join('\n')
+const times = (count: number, line: (i: number) => string) => Array.from({ length: count }, (_, i) => line(i)).join(' ')
+
+const sum = (count: number, name: string) =>
+  Array.from({ length: count }, (_, i) => `(local.get $${name}${i})`).reduce((a, b) => `(f32x4.add ${a} ${b})`)
+
+/** Thread t reads `bytes` behind t times as many, in `streams` turns of a cache line or two. */
+const read = (streams: number) => {
+  const each = LOADS / streams
+  const load = (i: number) =>
+    `(v128.load offset=${16 * (i % each)} (i32.add (local.get $at) (i32.mul (local.get $part) (i32.const ${Math.floor(i / each)}))))`
+  return `(func (export "read${streams}") (param $thread i32) (param $bytes i32) (result f32)
+    (local $at i32) (local $end i32) (local $part i32) ${times(LOADS, i => `(local $s${i} v128)`)}
+    (local.set $part (i32.div_u (local.get $bytes) (i32.const ${streams})))
+    (local.set $at (i32.add (i32.const ${PAGE}) (i32.mul (local.get $thread) (local.get $bytes))))
+    (local.set $end (i32.add (local.get $at) (local.get $part)))
+    (loop $next
+      ${times(LOADS, i => `(local.set $s${i} (f32x4.add (local.get $s${i}) ${load(i)}))`)}
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const ${16 * each}))) (local.get $end))))
+    (f32x4.extract_lane 0 ${sum(LOADS, 's')}))`
+}
 
 const source = (multiplyAdd: (sum: string) => string) => `(module
-  (memory (export "memory") ${READ_BYTES / 65536})
-  (func (export "compute") (param $n i32) (result f32)
+  (import "env" "memory" (memory ${PAGES} ${PAGES} shared))
+  (func (export "compute") (param $thread i32) (param $n i32) (result f32)
     ${times(CHAINS, i => `(local $a${i} v128)`)}
     (local $x v128) (local $scale v128)
     (local.set $x (f32x4.splat (f32.const 0.5)))
@@ -29,13 +54,8 @@ const source = (multiplyAdd: (sum: string) => string) => `(module
     (loop $next
       ${times(CHAINS, i => `(local.set $a${i} ${multiplyAdd(`(local.get $a${i})`)})`)}
       (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-    (f32x4.extract_lane 0 ${Array.from({ length: CHAINS }, (_, i) => `(local.get $a${i})`).reduce((a, b) => `(f32x4.add ${a} ${b})`)}))
-  (func (export "read") (param $bytes i32) (result f32)
-    (local $at i32) ${times(8, i => `(local $s${i} v128)`)}
-    (loop $next
-      ${times(8, i => `(local.set $s${i} (f32x4.add (local.get $s${i}) (v128.load offset=${16 * i} (local.get $at))))`)}
-      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 128))) (local.get $bytes))))
-    (f32x4.extract_lane 0 ${Array.from({ length: 8 }, (_, i) => `(local.get $s${i})`).reduce((a, b) => `(f32x4.add ${a} ${b})`)})))`
+    (f32x4.extract_lane 0 ${sum(CHAINS, 'a')}))
+  ${STREAMS.map(read).join('\n')})`
 
 const separate = source(sum => `(f32x4.add (f32x4.mul ${sum} (local.get $scale)) (local.get $x))`)
 const fused = source(sum => `(f32x4.relaxed_madd ${sum} (local.get $scale) (local.get $x))`)
@@ -48,27 +68,22 @@ const compiled = (text: string): WebAssembly.Module | null => {
   return WebAssembly.validate(binary) ? new WebAssembly.Module(binary) : null
 }
 
-const instantiate = (text: string): WebAssembly.Exports | null => {
-  const module = compiled(text)
-  return module === null ? null : new WebAssembly.Instance(module).exports
-}
-
-/** Seconds, the median of 7, after short calls until the host's optimising compiler has replaced its first code: a loop is not replaced while it runs. */
-const seconds = async (exports: WebAssembly.Exports, name: string, argument: number): Promise<number> => {
-  const run = exports[name]
-  if (typeof run !== 'function') throw new TypeError(`the roofline module exports no ${name}`)
-  for (let i = 0; i < WARM_CALLS; i++) run(WARM_ARGUMENT)
-  await setTimeout(COMPILE_MILLISECONDS)
-  run(argument)
-  const measured = Array.from({ length: 7 }, () => {
-    const start = performance.now()
-    run(argument)
-    return (performance.now() - start) / 1000
-  })
-  return median(measured)
-}
+/** A thread's program: it stays awake, so that all begin at once. */
+const thread = `
+const { modules, memory, thread } = process.getBuiltinModule('node:worker_threads').workerData
+const words = new Int32Array(memory.buffer, 0, ${WORDS})
+const exports = modules.map(module => Object.values(new WebAssembly.Instance(module, { env: { memory } }).exports))
+let call = Atomics.load(words, ${CALL})
+Atomics.add(words, ${READY}, 1)
+for (;;) {
+  while (Atomics.load(words, ${CALL}) === call);
+  call++
+  exports[words[${MODULE}]][words[${FUNCTION}]](thread, words[${ARGUMENT}])
+  Atomics.add(words, ${DONE}, 1)
+}`
 
 export interface Roofline {
+  readonly threads: number
   /** GFLOP/s of f32x4 multiply, then add. */
   readonly multiplyAdd: number
   /** GFLOP/s of fused multiply-add; null without relaxed SIMD. */
@@ -77,57 +92,53 @@ export interface Roofline {
   readonly read: number
 }
 
-export const roofline = async (): Promise<Roofline> => {
-  const steps = 4_000_000
-  const gigaflops = async (exports: WebAssembly.Exports) =>
-    (2 * LANES * CHAINS * steps) / (await seconds(exports, 'compute', steps)) / 1e9
-  const plain = instantiate(separate)
-  const relaxed = instantiate(fused)
-  if (plain === null) throw new Error('this host has no WebAssembly SIMD')
-  const { memory } = plain
+/** Of so many threads together; the caller is one of them. */
+export const roofline = async (threads = 1): Promise<Roofline> => {
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true })
+  const words = new Int32Array(memory.buffer, 0, WORDS)
   // Pages never written are all the same page of zeros, which a cache holds.
-  if (memory instanceof WebAssembly.Memory) new Float32Array(memory.buffer).fill(1)
-  return {
-    multiplyAdd: await gigaflops(plain),
-    fused: relaxed === null ? null : await gigaflops(relaxed),
-    read: READ_BYTES / (await seconds(plain, 'read', READ_BYTES)) / 1e9,
-  }
-}
-
-/** Reads its own memory as often as it is told to; says so before and after. */
-const READER = `
-const { parentPort, workerData: { module, bytes, warmCalls, warmArgument } } = require('node:worker_threads')
-const { read, memory } = new WebAssembly.Instance(module).exports
-new Float32Array(memory.buffer).fill(1)
-for (let i = 0; i < warmCalls; i++) read(warmArgument)
-parentPort.on('message', times => {
-  for (let i = 0; i < times; i++) read(bytes)
-  parentPort.postMessage(null)
-})
-parentPort.postMessage(null)`
-
-const READS = 8
-
-/** GB/s that so many threads read together, each from memory of its own that no cache holds: the best of 5. */
-export const readTogether = async (threads: number): Promise<number> => {
-  const module = compiled(separate)
-  if (module === null) throw new Error('this host has no WebAssembly SIMD')
-  const workerData = { module, bytes: READ_BYTES, warmCalls: WARM_CALLS, warmArgument: WARM_ARGUMENT }
-  const readers = Array.from({ length: threads }, () => new Worker(READER, { eval: true, workerData }))
-  const all = () => Promise.all(readers.map(reader => once(reader, 'message')))
-  try {
-    await all()
-    await setTimeout(COMPILE_MILLISECONDS)
-    let best = Number.POSITIVE_INFINITY
-    for (let i = 0; i < 5; i++) {
+  new Float32Array(memory.buffer, PAGE).fill(1)
+  const [plain, relaxed] = [compiled(separate), compiled(fused)]
+  if (plain === null) throw new Error('this host has no WebAssembly SIMD')
+  const modules = relaxed === null ? [plain] : [plain, relaxed]
+  const exports = modules.map(module => Object.entries(new WebAssembly.Instance(module, { env: { memory } }).exports))
+  const workers = Array.from(
+    { length: threads - 1 },
+    (_, i) => new Worker(thread, { eval: true, execArgv: [], workerData: { modules, memory, thread: i + 1 } }),
+  )
+  while (Atomics.load(words, READY) < threads - 1) await setTimeout(1)
+  /** Seconds, the median of 7, after short calls until the host's optimising compiler has replaced its first code: a loop is not replaced while it runs. */
+  const seconds = async (module: number, name: string, argument: number): Promise<number> => {
+    const position = exports[module]?.findIndex(([found]) => found === name) ?? -1
+    const own = exports[module]?.[position]?.[1]
+    if (typeof own !== 'function') throw new TypeError(`the roofline module exports no ${name}`)
+    const run = (size: number): number => {
+      words.set([module, position, size], MODULE)
+      Atomics.store(words, DONE, 0)
       const start = performance.now()
-      const done = all()
-      for (const reader of readers) reader.postMessage(READS)
-      await done
-      best = Math.min(best, performance.now() - start)
+      Atomics.add(words, CALL, 1)
+      own(0, size)
+      while (Atomics.load(words, DONE) < threads - 1);
+      return (performance.now() - start) / 1000
     }
-    return (threads * READS * READ_BYTES) / best / 1e6
+    for (let i = 0; i < WARM_CALLS; i++) run(WARM_STEPS)
+    await setTimeout(COMPILE_MILLISECONDS)
+    run(argument)
+    return median(Array.from({ length: 7 }, () => run(argument)))
+  }
+  const gigaflops = async (module: number) =>
+    (threads * 2 * LANES * CHAINS * STEPS) / (await seconds(module, 'compute', STEPS)) / 1e9
+  try {
+    const rates: number[] = []
+    for (const streams of STREAMS)
+      rates.push(READ_BYTES / (await seconds(0, `read${streams}`, READ_BYTES / threads)) / 1e9)
+    return {
+      threads,
+      multiplyAdd: await gigaflops(0),
+      fused: relaxed === null ? null : await gigaflops(1),
+      read: Math.max(...rates),
+    }
   } finally {
-    await Promise.all(readers.map(reader => reader.terminate()))
+    for (const worker of workers) await worker.terminate()
   }
 }

@@ -9,7 +9,7 @@ import { bytesPerToken, config, llamaDecoder, q8Weights, widened } from '../llam
 import { alternate, logProbabilities, median } from '../measure.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
 import { figure } from '../results.ts'
-import { readTogether } from '../roofline.ts'
+import { roofline } from '../roofline.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 
 const COUNT = 64
@@ -85,7 +85,7 @@ export const row: Row = {
         measured.length === 0 ? null : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
       const value = median(best?.ours ?? (await alternate(tools.pairs, ours, null, 2)).ours)
       const peerValue = best === null ? null : median(best.theirs)
-      const read = await readTogether(THREADS)
+      const { read } = await roofline(THREADS)
       const floor = bytes / read / 1e6
       return {
         value,

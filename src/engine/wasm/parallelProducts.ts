@@ -8,6 +8,9 @@ import type { Threads } from './threads.ts'
 const PANELS = 16
 const TILE = 5
 
+/** Shares a thread of a product bound by memory: long streams are read fastest, a late worker should leave some. */
+const STREAMS = 2
+
 /** Columns (rows) for which a second share of x (y) turned (packed) again is cheap. */
 const REPACKED = 512
 
@@ -52,7 +55,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     const bytes = each(kernels.gemmScratch(rows, inner))
     // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one, and few shares.
     const byColumns = few || xInner === 1 || columns >= rows
-    const shares = few || xInner === 1 ? undefined : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
+    const shares = few ? STREAMS : xInner === 1 ? undefined : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
     if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads

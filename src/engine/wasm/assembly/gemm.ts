@@ -6,7 +6,7 @@
 import { gemvColumns, gemvPanels, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
-import { PANEL, SPARE, tile, tileRows } from './tile'
+import { addBias, PANEL, ROWS, SPARE, tile, tileRows, whole } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
@@ -15,8 +15,9 @@ const X_ROWS: i32 = 95
 const Y_COLUMNS: i32 = 512
 /** Up to here each row is a product of its own with y unpacked. */
 const FEW_ROWS: i32 = 3
-/** Up to here x stays in the second-level cache whole, and panels are not cut. */
+/** Up to here a product with panels is bound by reading them; steps of a piece of a panel that several tiles use. */
 const ONE_PASS: i32 = 16
+const PIECE: i32 = 32
 
 /** Bytes of scratch memory `gemm` needs. */
 export function gemmScratch(rows: i32, inner: i32): i32 {
@@ -50,21 +51,20 @@ export function gemm(
     }
     return
   }
-  if (packed && rows == 1 && xInner == 1) {
-    gemvPanels(out, x, y, bias, inner, columns)
+  const spare = scratch
+  if (packed && rows <= ONE_PASS && xInner == 1) {
+    if (rows == 1) gemvPanels(out, x, y, bias, inner, columns)
+    else stream(out, outStride, x, xStride, y, bias, rows, inner, columns)
     return
   }
-  const spare = scratch
   const panels = scratch + SPARE
   const xs = panels + (<usize>(INNER * Y_COLUMNS) << 2)
-  // Panels that few rows read once are read in order of memory.
-  const most = packed && rows <= ONE_PASS && xInner == 1 ? inner : INNER
   for (let column = 0; column < columns; column += Y_COLUMNS) {
     const width = min(Y_COLUMNS, columns - column)
     const outColumn = out + (<usize>column << 2)
     let k = 0
     do {
-      const depth = min(most, inner - k)
+      const depth = min(INNER, inner - k)
       let from = panels
       let step = <usize>depth << 5
       if (packed) {
@@ -92,6 +92,34 @@ export function gemm(
       }
       k += depth
     } while (k < inner)
+  }
+}
+
+/** Few rows times whole panels, read once and in order: in pieces so short that the next one comes near while several tiles use this one. */
+function stream(
+  out: usize, outStride: usize, x: usize, xStride: usize, panels: usize, bias: usize,
+  rows: i32, inner: i32, columns: i32,
+): void {
+  const piece = rows <= ROWS ? inner : PIECE
+  for (let j = 0; j < columns; j += PANEL) {
+    for (let k = 0; k < inner; k += piece) {
+      const depth = min(piece, inner - k)
+      let to = out
+      let from = x + (<usize>k << 2)
+      for (let left = rows; left > 0; ) {
+        const height = tileRows(left)
+        whole(to, outStride, from, xStride, 4, panels, depth, height, k > 0)
+        to += outStride * <usize>height
+        from += xStride * <usize>height
+        left -= height
+      }
+      panels += <usize>depth << 5
+    }
+    if (bias != 0) {
+      addBias(out, outStride, bias, rows)
+      bias += PANEL << 2
+    }
+    out += PANEL << 2
   }
 }
 
