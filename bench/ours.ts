@@ -17,7 +17,7 @@ import { GenerationOptions } from '../src/codec/generation.ts'
 import { Gpt2Config } from '../src/codec/gpt2.ts'
 import { context, engineOf, type Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import { wasmEngine } from '../src/engine/wasm/engine.ts'
+import { type WasmEngine, wasmEngine } from '../src/engine/wasm/engine.ts'
 import type { HostTensors } from '../src/format/hostTensor.ts'
 import { key } from '../src/random.ts'
 import { isTensor } from '../src/tensor/quantizedMatrix.ts'
@@ -26,11 +26,15 @@ import { readNow } from '../src/tensor/tensor.ts'
 import { type Tokens, tokens } from '../src/tensor/tokens.ts'
 import type { GptShape } from './weights.ts'
 
-/** Threads of our side. */
-export const THREADS = 1
+/** Threads of our side, where a row does not say otherwise. */
+export const THREADS = 2
 
 /** The engine of all rows. */
-export const benchEngine = (): Engine => wasmEngine()
+export const benchEngine = (threads = THREADS): WasmEngine => {
+  const engine = wasmEngine({ threads })
+  engine.warm()
+  return engine
+}
 
 export const configOf = ({ vocabulary, block, layers, heads, width, bias = false }: GptShape): Gpt2Config =>
   decodeOrThrow(

@@ -5,7 +5,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import binaryen from 'binaryen'
-import { median } from './measure.ts'
 
 const LANES = 4
 /** Enough independent chains to hide the latency of a multiply and an add, few enough for 16 registers. */
@@ -107,7 +106,7 @@ export const roofline = async (threads = 1): Promise<Roofline> => {
     (_, i) => new Worker(thread, { eval: true, execArgv: [], workerData: { modules, memory, thread: i + 1 } }),
   )
   while (Atomics.load(words, READY) < threads - 1) await setTimeout(1)
-  /** Seconds, the median of 7, after short calls until the host's optimising compiler has replaced its first code: a loop is not replaced while it runs. */
+  /** Seconds, the least of 15, after short calls until the host's optimising compiler has replaced its first code: a loop is not replaced while it runs. */
   const seconds = async (module: number, name: string, argument: number): Promise<number> => {
     const position = exports[module]?.findIndex(([found]) => found === name) ?? -1
     const own = exports[module]?.[position]?.[1]
@@ -124,7 +123,7 @@ export const roofline = async (threads = 1): Promise<Roofline> => {
     for (let i = 0; i < WARM_CALLS; i++) run(WARM_STEPS)
     await setTimeout(COMPILE_MILLISECONDS)
     run(argument)
-    return median(Array.from({ length: 7 }, () => run(argument)))
+    return Math.min(...Array.from({ length: 15 }, () => run(argument)))
   }
   const gigaflops = async (module: number) =>
     (threads * 2 * LANES * CHAINS * STEPS) / (await seconds(module, 'compute', STEPS)) / 1e9

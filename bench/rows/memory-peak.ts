@@ -4,7 +4,7 @@
  */
 import { gpt2Weights } from '../gpt2.ts'
 import { externalBytes, MEGABYTE } from '../memory.ts'
-import { gptDecoder, gptTrainer, THREADS } from '../ours.ts'
+import { benchEngine, gptDecoder, gptTrainer } from '../ours.ts'
 import { predictedDecoding, predictedTraining } from '../predicted.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
@@ -33,14 +33,14 @@ export const row: Row = {
   run: async () => {
     const large = gpt2Weights()
     const decoding = await taken(async () => {
-      const decoder = gptDecoder(gpt2, large)
+      const decoder = gptDecoder(gpt2, large, benchEngine(1))
       await decoder.decode(prompt, COUNT)
       return decoder
     })
     const small = gptWeights(sixBy384)
     const { x, y } = trainingBatches(sixBy384, { steps: 3, batch: BATCH })
     const training = await taken(async () => {
-      const trainer = gptTrainer(sixBy384, small, 1e-3)
+      const trainer = gptTrainer(sixBy384, small, 1e-3, benchEngine(1))
       await trainer.train(x, y)
       return trainer
     })
@@ -55,7 +55,7 @@ export const row: Row = {
       value: training,
       peerValue: predicted.training,
       ratio: Math.min(decodingShare, trainingShare),
-      threads: THREADS,
+      threads: 1,
       runs: 1,
       note: `decoding ${figure(decoding)} MB, predicted ${figure(predicted.decoding)} (ratio ${decodingShare.toFixed(3)}); training ${figure(training)} MB, predicted ${figure(predicted.training)} (ratio ${trainingShare.toFixed(3)})`,
       details: { decoding, predictedDecoding: predicted.decoding, decodingShare, trainingShare },

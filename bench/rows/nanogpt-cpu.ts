@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { median } from '../measure.ts'
-import { trainNanogpt } from '../ours.ts'
+import { THREADS, trainNanogpt } from '../ours.ts'
 import { numberIn } from '../peer.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 
@@ -52,7 +52,7 @@ export const row: Row = {
       value,
       peerValue,
       ratio: lowerIsBetter(value, peerValue),
-      threads: 1,
+      threads: THREADS,
       runs: SEEDS.length,
       note: `seeds ${SEEDS.join(', ')}: ${show(losses)}; ${version}: ${show(theirs)}`,
       details: { losses, theirs },

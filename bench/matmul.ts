@@ -1,0 +1,41 @@
+/** A product of two n x n matrices of ours, read back to the host. */
+import type { Engine, HostData } from '../src/engine/engine.ts'
+import { matmul } from '../src/kernel/matmul.ts'
+import { key } from '../src/random/key.ts'
+import { uniform } from '../src/random/uniform.ts'
+import { scope } from '../src/tensor/scope.ts'
+import { readNow, tensor } from '../src/tensor/tensor.ts'
+
+/** n x n numbers between -1 and 1. */
+export const squareOf = (n: number, seed: number): Float32Array =>
+  Float32Array.from(uniform(key(seed), n * n), u => 2 * u - 1)
+
+export interface Matmul {
+  once(): HostData
+  /** Of one product, the mean of so many. */
+  milliseconds(times: number): number
+  release(): void
+}
+
+export const matmulOf = (engine: Engine, n: number, x: Float32Array, y: Float32Array): Matmul => {
+  const left = tensor<readonly ['row', 'inner']>(engine, [n, n], x)
+  const right = tensor<readonly ['inner', 'column']>(engine, [n, n], y)
+  const once = () => scope(() => readNow(matmul(left, right)))
+  return {
+    once,
+    milliseconds: times => {
+      const start = performance.now()
+      for (let i = 0; i < times; i++) once()
+      return (performance.now() - start) / times
+    },
+    release: () => {
+      left.release()
+      right.release()
+    },
+  }
+}
+
+/** Products of one measurement: about 50 ms at 50 GFLOP/s. */
+export const timesOf = (n: number): number => Math.max(2, Math.round(1.25e9 / n ** 3))
+
+export const gigaflops = (n: number, milliseconds: number): number => (2 * n ** 3) / milliseconds / 1e6
