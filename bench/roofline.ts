@@ -19,8 +19,8 @@ const PAGES = READ_BYTES / PAGE + 1
 const WARM_CALLS = 20_000
 const WARM_STEPS = 4096
 const COMPILE_MILLISECONDS = 100
-/** Words of the first page: a call's number, threads done with it, threads ready, the module, its function, and its argument. */
-const [CALL, DONE, READY, MODULE, FUNCTION, ARGUMENT, WORDS] = [0, 16, 32, 33, 34, 35, 64] as const
+/** Words of the first page: a call's number, threads done with it, threads ready, the module, its function, its argument, and how often. */
+const [CALL, DONE, READY, MODULE, FUNCTION, ARGUMENT, TIMES, WORDS] = [0, 16, 32, 33, 34, 35, 36, 64] as const
 
 const times = (count: number, line: (i: number) => string) => Array.from({ length: count }, (_, i) => line(i)).join(' ')
 
@@ -77,7 +77,8 @@ Atomics.add(words, ${READY}, 1)
 for (;;) {
   while (Atomics.load(words, ${CALL}) === call);
   call++
-  exports[words[${MODULE}]][words[${FUNCTION}]](thread, words[${ARGUMENT}])
+  const run = exports[words[${MODULE}]][words[${FUNCTION}]]
+  for (let i = 0; i < words[${TIMES}]; i++) run(thread, words[${ARGUMENT}])
   Atomics.add(words, ${DONE}, 1)
 }`
 
@@ -111,16 +112,16 @@ export const roofline = async (threads = 1): Promise<Roofline> => {
     const position = exports[module]?.findIndex(([found]) => found === name) ?? -1
     const own = exports[module]?.[position]?.[1]
     if (typeof own !== 'function') throw new TypeError(`the roofline module exports no ${name}`)
-    const run = (size: number): number => {
-      words.set([module, position, size], MODULE)
+    const run = (size: number, times = 1): number => {
+      words.set([module, position, size, times], MODULE)
       Atomics.store(words, DONE, 0)
       const start = performance.now()
       Atomics.add(words, CALL, 1)
-      own(0, size)
+      for (let i = 0; i < times; i++) own(0, size)
       while (Atomics.load(words, DONE) < threads - 1);
       return (performance.now() - start) / 1000
     }
-    for (let i = 0; i < WARM_CALLS; i++) run(WARM_STEPS)
+    run(WARM_STEPS, WARM_CALLS)
     await setTimeout(COMPILE_MILLISECONDS)
     run(argument)
     return Math.min(...Array.from({ length: 15 }, () => run(argument)))
