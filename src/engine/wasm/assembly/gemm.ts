@@ -6,7 +6,7 @@
 import { gemvColumns, gemvPanels, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
-import { addBias, PANEL, ROWS, SPARE, tile, tileRows, whole } from './tile'
+import { PANEL, ROWS, SPARE, tile, tileRows } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
@@ -53,8 +53,8 @@ export function gemm(
   }
   const spare = scratch
   if (packed && rows <= ONE_PASS && xInner == 1) {
-    if (rows == 1) gemvPanels(out, x, y, bias, inner, columns)
-    else stream(out, outStride, x, xStride, y, bias, rows, inner, columns)
+    if (rows == 1 && (columns & 7) == 0) gemvPanels(out, x, y, bias, inner, columns)
+    else stream(out, outStride, x, xStride, y, bias, rows, inner, columns, spare)
     return
   }
   const panels = scratch + SPARE
@@ -95,31 +95,30 @@ export function gemm(
   }
 }
 
-/** Few rows times whole panels, read once and in order: in pieces so short that the next one comes near while several tiles use this one. */
+/** Few rows times panels, read once and in order: in pieces so short that the next one comes near while several tiles use this one. */
 function stream(
   out: usize, outStride: usize, x: usize, xStride: usize, panels: usize, bias: usize,
-  rows: i32, inner: i32, columns: i32,
+  rows: i32, inner: i32, columns: i32, spare: usize,
 ): void {
   const piece = rows <= ROWS ? inner : PIECE
-  for (let j = 0; j < columns; j += PANEL) {
+  for (; columns > 0; columns -= PANEL) {
+    const width = min(PANEL, columns)
     for (let k = 0; k < inner; k += piece) {
       const depth = min(piece, inner - k)
+      const biasNow = k + depth == inner ? bias : 0
       let to = out
       let from = x + (<usize>k << 2)
       for (let left = rows; left > 0; ) {
         const height = tileRows(left)
-        whole(to, outStride, from, xStride, 4, panels, depth, height, k > 0)
+        tile(to, outStride, from, xStride, 4, panels, depth, height, width, k > 0, biasNow, spare)
         to += outStride * <usize>height
         from += xStride * <usize>height
         left -= height
       }
       panels += <usize>depth << 5
     }
-    if (bias != 0) {
-      addBias(out, outStride, bias, rows)
-      bias += PANEL << 2
-    }
     out += PANEL << 2
+    if (bias != 0) bias += PANEL << 2
   }
 }
 

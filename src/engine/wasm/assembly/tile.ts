@@ -149,7 +149,7 @@ function five(
 }
 
 /** All eight columns. */
-export function whole(
+function whole(
   out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
   inner: i32, rows: i32, resume: bool,
 ): void {
@@ -176,7 +176,7 @@ export function tile(
   copyPart(out, outStride, spare, 32, rows, columns)
 }
 
-export function addBias(out: usize, stride: usize, bias: usize, rows: i32): void {
+function addBias(out: usize, stride: usize, bias: usize, rows: i32): void {
   const p = v128.load(bias)
   const q = v128.load(bias, 16)
   for (; rows > 0; rows--, out += stride) {
