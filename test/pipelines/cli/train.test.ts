@@ -115,11 +115,12 @@ test('train --resume: contradictions are refused, more steps are not, and nothin
   }))
 
 test('SIGKILL at any moment leaves a readable last checkpoint, and the run goes on from it', async t =>
-  setting(async (path, train) => {
+  setting(async path => {
     const options = ['--steps', '16', '--checkpoint-every', '1', '--evaluate-every', '0']
-    const args = ['train', path('text.txt'), '--out', path('killed'), ...tiny, ...options, '--resume']
+    // All in processes of their own: those run the relaxed SIMD binary where there is one, this one need not.
+    const args = (out: string) => ['train', path('text.txt'), '--out', path(out), ...tiny, ...options, '--resume']
     for (const delay of [0, 31]) {
-      const { process: child, lines, end } = spawnFluxion(args)
+      const { process: child, lines, end } = spawnFluxion(args('killed'))
       await lines(3)
       await new Promise(resolve => setTimeout(resolve, delay))
       child.kill('SIGKILL')
@@ -128,8 +129,8 @@ test('SIGKILL at any moment leaves a readable last checkpoint, and the run goes 
       t.ok(step >= 3, `checkpoint of step ${step} is whole`)
       t.equal(readFolder(latestCheckpoint(path('killed')) ?? '').config.model_type, 'gpt2', 'and opens as a model')
     }
-    t.equal((await train('killed', [...options, '--resume'])).code, 0)
-    await train('whole', options)
+    t.equal((await spawnFluxion(args('killed')).end).code, 0)
+    t.equal((await spawnFluxion(args('whole')).end).code, 0)
     t.deepEqual(lastState(path('killed')), lastState(path('whole')), 'L11')
   }))
 
