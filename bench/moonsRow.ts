@@ -17,7 +17,7 @@ export interface MoonsRow {
   readonly band: number
 }
 
-const SEEDS = [1, 2, 3]
+const SEEDS = [1, 2]
 /** All cores: what is measured is a distance, and bits do not depend on threads. */
 const THREADS = 2
 
@@ -60,10 +60,10 @@ export const moonsRow = ({ name, title, coupling, published, band }: MoonsRow): 
       commits.add(from)
       const { distance, last, training, sampling } = result
       say(
-        `  seed ${seed}: W2² ${distance.toFixed(4)}, of the last weights ${last.toFixed(4)}; trained in ${training.toFixed(0)} s, sampled in ${sampling.toFixed(0)} s (${from})`,
+        `  seed ${seed}: W2² ${last.toFixed(4)}, of averaged weights ${distance.toFixed(4)}; trained in ${training.toFixed(0)} s, sampled in ${sampling.toFixed(0)} s (${from})`,
       )
     }
-    const distances = results.map(({ distance }) => distance)
+    const distances = results.map(({ last }) => last)
     const value = mean(distances)
     const of = (figure: (result: t.TypeOf<typeof Outcome>) => number, digits = 0) =>
       mean(results.map(figure)).toFixed(digits)
@@ -73,10 +73,10 @@ export const moonsRow = ({ name, title, coupling, published, band }: MoonsRow): 
       ratio: lowerIsBetter(value, published),
       threads: THREADS,
       runs: SEEDS.length,
-      note: `mean of seeds ${SEEDS.join(', ')}: ${distances.map(x => x.toFixed(4)).join(', ')}, of weights averaged over about ${Math.round(1 / (1 - settings.decay))} steps; of the last weights ${results.map(({ last }) => last.toFixed(4)).join(', ')}; ${of(({ evaluations }) => evaluations)} evaluations of the network by Dormand-Prince at ${settings.tolerance}; training ${of(({ training }) => training)} s, 10,000 points ${of(({ sampling }) => sampling, 1)} s a seed; trained at ${[...commits].join(', ')}; distances by ${judge.version}`,
+      note: `mean of seeds ${SEEDS.join(', ')}, the last weights as published: ${distances.map(x => x.toFixed(4)).join(', ')}; of weights averaged over about ${Math.round(1 / (1 - settings.decay))} steps ${results.map(({ distance }) => distance.toFixed(4)).join(', ')}; ${of(({ evaluations }) => evaluations)} evaluations of the network by Dormand-Prince at ${settings.tolerance}; training ${of(({ training }) => training)} s, 10,000 points ${of(({ sampling }) => sampling, 1)} s a seed; trained at ${[...commits].join(', ')}; distances by ${judge.version}`,
       details: {
         distances,
-        last: results.map(({ last }) => last),
+        averaged: results.map(({ distance }) => distance),
         losses: results.map(({ loss }) => loss),
         evaluations: results.map(({ evaluations }) => evaluations),
         trainingSeconds: results.map(({ training }) => training),

@@ -55,8 +55,8 @@ const whereTimeGoes = async (engine: Engine, steps: number, train: () => Promise
   })
   const kinds = [...times].sort(([, a], [, b]) => b.milliseconds - a.milliseconds)
   const inside = kinds.reduce((sum, [, time]) => sum + time.milliseconds, 0)
-  const { multiplyAdd, fused } = await roofline()
-  const ceiling = THREADS * Math.max(multiplyAdd, fused ?? 0)
+  const { multiplyAdd, fused } = await roofline(THREADS)
+  const ceiling = Math.max(multiplyAdd, fused ?? 0)
   const products = times.get('products') ?? { milliseconds: 0, flops: 0 }
   const rate = products.flops / products.milliseconds / 1e6
   const parts = [
