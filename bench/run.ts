@@ -4,12 +4,11 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { loadavg } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { turnOnRelaxedSimd } from '../pipelines/cli/relaxedSimd.ts'
-import { commit, machine } from './machine.ts'
+import { commit, machine, othersProcessors } from './machine.ts'
 import { type Peer, startPeer } from './peer.ts'
 import { figure, record } from './results.ts'
 import { Absent, type Measured, type Result, type Row, reached, type Tools } from './row.ts'
@@ -19,8 +18,8 @@ const bench = dirname(resolve(process.argv[1] ?? '.'))
 const compiled = dirname(fileURLToPath(import.meta.url))
 const root = dirname(bench)
 const cache = join(bench, '.cache')
-/** Load average from which on others share the cores: the rows before account for 1. */
-const BUSY = 1.5
+/** Processors in use by others from which on a figure is marked. */
+const BUSY = 0.2
 const shared = process.env.FLUXION_SHARED ?? join(root, '..', 'shared')
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
@@ -118,7 +117,7 @@ const print = (result: Result) => {
 
 const runRow = async (row: Row) => {
   say(`bench: ${row.name}`)
-  const load = loadavg()[0] ?? 0
+  const others = await othersProcessors()
   const { note = '', details = {}, trial = '', ...measured } = await measure(row)
   const remeasured = options['remeasure-peers'] ? ' --remeasure-peers' : ''
   const { name, title, unit, target, peer } = row
@@ -138,8 +137,11 @@ const runRow = async (row: Row) => {
     reached: reached(target, measured.value, measured.ratio),
     title,
     machine: machine(),
-    note: load < BUSY ? note : `${note}; MEASURED ON A BUSY MACHINE (load ${load.toFixed(1)}), measure again`,
-    details: { ...details, load },
+    note:
+      others < BUSY
+        ? note
+        : `${note}; MEASURED ON A BUSY MACHINE (others used ${others.toFixed(1)} processors), measure again`,
+    details: { ...details, 'processors used by others': others },
   }
   if (trial !== '') say(`bench: ${name} is a TRIAL, not recorded: ${trial}`)
   else record(bench, result)
