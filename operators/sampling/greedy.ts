@@ -2,8 +2,4 @@ import type { HostData } from '../../src/engine/engine.ts'
 import { largest } from './weight.ts'
 
 /** The most probable token, of equals the lowest id. What sampling becomes as T → 0 (law G2). */
-export const greedy = (logits: HostData, max: number = largest(logits)): number => {
-  let token = 0
-  while (logits[token] !== max) token++
-  return token
-}
+export const greedy = (logits: HostData): number => logits.indexOf(largest(logits))

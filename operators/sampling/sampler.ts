@@ -19,7 +19,7 @@ import { greedy } from './greedy.ts'
 import { logProbability } from './logProbability.ts'
 import { type Processor, unchanged } from './processor.ts'
 import { sample } from './sample.ts'
-import { largest, massOf } from './weight.ts'
+import { massOf } from './weight.ts'
 
 export interface SamplerOptions {
   readonly key: Key
@@ -79,7 +79,9 @@ export const sampler = (options: SamplerOptions): Sampler => {
       const processed = process(logits, state.previous)
       const untouched = processed === logits
       const token = options.greedy
-        ? greedy(processed, untouched ? mass.max : largest(processed))
+        ? untouched
+          ? processed.indexOf(mass.max)
+          : greedy(processed)
         : sample(processed, uniform64At(fold(state.key, state.step), 0), untouched ? mass : massOf(processed))
       return [
         { token, logProbability: logProbability(logits, token, mass) },
