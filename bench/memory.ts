@@ -1,4 +1,4 @@
-/** Memory that is alive: JavaScript's heap after a collection, and what lies outside it, WebAssembly's memories among them. */
+/** Memory that is alive: JavaScript's heap after a collection, and what lies outside it, among it the WebAssembly memories that no threads share. */
 import v8 from 'node:v8'
 import vm from 'node:vm'
 

@@ -13,10 +13,11 @@ export const besideFastest = async (
   load: (threads: number) => Promise<unknown>,
   ours: () => number | Promise<number>,
   theirs: () => number | Promise<number>,
+  warmUp = 1,
 ): Promise<Fastest> => {
   const at = async (threads: number): Promise<Pairs> => {
     await load(threads)
-    return alternate(pairs, ours, theirs)
+    return alternate(pairs, ours, theirs, warmUp)
   }
   const [one, two] = [await at(1), await at(2)]
   const note = `${figure(median(one.theirs))} ms on one thread, ${figure(median(two.theirs))} on two`

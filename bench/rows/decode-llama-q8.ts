@@ -8,11 +8,14 @@ import { writeGguf } from '../gguf.ts'
 import { bytesPerToken, config, llamaDecoder, q8Weights, widened } from '../llama.ts'
 import { alternate, logProbabilities, median } from '../measure.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
+import { besideFastest, type Fastest } from '../peerThreads.ts'
 import { figure } from '../results.ts'
 import { roofline } from '../roofline.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 
 const COUNT = 64
+/** Pairs before those that count: V8 compiles. */
+const WARM_UP = 2
 const THREADS = 2
 /** Both sides round activations to 8 bits, each in its own way: neither is farther than this from the products of the same weights with activations in f32. */
 const BOUND = { ofOurs: 1.5, ofSpread: 0.05 }
@@ -61,30 +64,25 @@ export const row: Row = {
       peer.ask({ do: 'load', file, threads, size: config.max_position_embeddings })
     const ours = async () => (await decoder.decode(prompt, COUNT)).milliseconds / COUNT
     try {
-      const measured: { readonly threads: number; readonly ours: number[]; readonly theirs: number[] }[] = []
+      let beside: Fastest | null = null
       let apart: Distances | null = null
       if (typeof peer !== 'string') {
         await load(peer, 1)
         const text = [...prompt, ...(await decoder.decode(prompt, COUNT)).ids]
-        const theirs = numbersIn(await peer.ask({ do: 'logProbabilities', ids: text }), 'logProbabilities')
+        const read = numbersIn(await peer.ask({ do: 'logProbabilities', ids: text }), 'logProbabilities')
         const exact = llamaDecoder(widened(weights), THREADS)
         apart = distances(
           logProbabilities(exact.logits(text)),
           logProbabilities(decoder.logits(text)),
-          Float64Array.from(theirs),
+          Float64Array.from(read),
         )
         exact.close()
-        for (const threads of [1, 2]) {
-          await load(peer, threads)
-          const theirs = async () => numberIn(await peer.ask({ do: 'decode', prompt, count: COUNT }), 'milliseconds')
-          const pairs = await alternate(tools.pairs, ours, async () => (await theirs()) / COUNT, 2)
-          measured.push({ threads, ours: [...pairs.ours], theirs: [...pairs.theirs] })
-        }
+        const theirs = async () =>
+          numberIn(await peer.ask({ do: 'decode', prompt, count: COUNT }), 'milliseconds') / COUNT
+        beside = await besideFastest(tools.pairs, threads => load(peer, threads), ours, theirs, WARM_UP)
       }
-      const best =
-        measured.length === 0 ? null : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
-      const value = median(best?.ours ?? (await alternate(tools.pairs, ours, null, 2)).ours)
-      const peerValue = best === null ? null : median(best.theirs)
+      const value = median(beside?.ours ?? (await alternate(tools.pairs, ours, null, WARM_UP)).ours)
+      const peerValue = beside === null ? null : median(beside.theirs)
       const { read } = await roofline(THREADS)
       const floor = bytes / read / 1e6
       return {
@@ -95,8 +93,7 @@ export const row: Row = {
         runs: tools.pairs,
         note: [
           decoder.backend,
-          typeof peer === 'string' ? peer : peer.version,
-          ...measured.map(one => `its threads ${one.threads}: ${figure(median(one.theirs))} ms`),
+          typeof peer === 'string' ? peer : `${peer.version}: ${beside?.note}`,
           `each run is ${COUNT} tokens after ${prompt.length}`,
           `floor ${figure(floor)} ms: ${figure(bytes / 1e6)} MB a token at the ${figure(read)} GB/s that two threads read`,
           ...(apart === null
@@ -109,8 +106,8 @@ export const row: Row = {
           read,
           bytesPerToken: bytes,
           floor,
-          ours: best?.ours ?? [],
-          theirs: best?.theirs ?? [],
+          ours: beside?.ours ?? [],
+          theirs: beside?.theirs ?? [],
         },
       }
     } finally {

@@ -6,6 +6,7 @@ import { gpt2Runtime, gpt2Weights } from '../gpt2.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
 import { gptDecoder, THREADS } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
+import { besideFastest } from '../peerThreads.ts'
 import { prefillFlops } from '../predicted.ts'
 import { figure } from '../results.ts'
 import { roofline } from '../roofline.ts'
@@ -36,16 +37,12 @@ export const row: Row = {
         difference = checkEqual(`logits of ${peer.version}`, decoder.logits(prompt), logits, 1e-3)
       }
       const ours = () => decoder.prefill(prompt)
-      const measured: { readonly threads: number; readonly ours: number; readonly theirs: number }[] = []
-      if (typeof peer !== 'string')
-        for (const threads of [1, 2]) {
-          await runtime.load(threads)
-          const pairs = await alternate(tools.pairs, ours, async () => numberIn(await theirs(), 'milliseconds'))
-          measured.push({ threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
-        }
-      const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs <= b.theirs ? a : b))
-      const value = best?.ours ?? median((await alternate(tools.pairs, ours, null)).ours)
-      const peerValue = best?.theirs ?? null
+      const beside =
+        typeof peer === 'string'
+          ? { ...(await alternate(tools.pairs, ours, null)), note: peer }
+          : await besideFastest(tools.pairs, runtime.load, ours, async () => numberIn(await theirs(), 'milliseconds'))
+      const value = median(beside.ours)
+      const peerValue = beside.theirs.length === 0 ? null : median(beside.theirs)
       const { multiplyAdd, fused } = await roofline(THREADS)
       const ceiling = Math.max(multiplyAdd, fused ?? 0)
       const flops = prefillFlops(gpt2, LENGTH)
@@ -58,8 +55,7 @@ export const row: Row = {
         runs: tools.pairs,
         note: [
           decoder.backend,
-          typeof peer === 'string' ? peer : peer.version,
-          ...measured.map(one => `its threads ${one.threads}: ${figure(one.theirs)} ms`),
+          typeof peer === 'string' ? peer : `${peer.version}: ${beside.note}`,
           `ours computes ${figure(rate)} GFLOP/s, ${((100 * rate) / ceiling).toFixed(0)} % of the ${figure(ceiling)} that two threads reach in 128-bit SIMD: floor ${figure(floor)} ms; the peer's vectors have 512 bits`,
           ...(difference === null ? [] : [`logits within ${difference.toExponential(0)}`]),
         ].join('; '),
