@@ -11,7 +11,7 @@ export {
   denoisingPresets,
 } from './diffusion/denoisingPresets.ts'
 export { type DenoisingRun, denoisingRun } from './diffusion/denoisingRun.ts'
-export { type DiffuseOptions, diffuse, guidedDenoiser, samplerOf } from './diffusion/diffuse.ts'
+export { type DiffuseOptions, diffuse, guidedDenoiser } from './diffusion/diffuse.ts'
 export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
 export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
@@ -38,6 +38,7 @@ export type { ClassConditionalModel, Noisy, TextConditionalModel } from './diffu
 export { networkOf, sampleInput } from './diffusion/networkOf.ts'
 export { type PictureBatch, pictureBatches, randomPictures } from './diffusion/pictureBatches.ts'
 export { type ResidualMlpOptions, residualMlp } from './diffusion/residualMlp.ts'
+export { levelsOf, samplerOf } from './diffusion/samplerOf.ts'
 export { averagesOf, type DenoiserTraining, trainDenoiser } from './diffusion/trainDenoiser.ts'
 export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from './diffusion/trainWithSamples.ts'
 export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './diffusion/unet.ts'

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import type { DenoisingConfig } from '../../src/codec/denoising.ts'
-import { DiffusingOptions, diffusingFields, samplerNames } from '../../src/codec/diffusing.ts'
+import { DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
 import { nonEmptyText, nullable, positiveInteger, text, where, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { InputError } from '../../src/errors.ts'
@@ -125,6 +125,7 @@ export const addDiffuse = (program: Command, io: Io): void => {
       `pictures of each class (1 for the terminal, ${ROWS} for a file; of a single class ${SQUARE})`,
     )
     .option('--sampler <name>', `${samplerNames.join(', ')} (ddim)`)
+    .option('--levels <name>', `${levelNames.join(', ')} (trailing; exponential for langevin)`)
     .option('--out <file.png>', 'the pictures, side by side')
     .option('--frames <file.gif>', 'how they came out of the noise, as an animation')
     .option('--zoom <number>', 'side of the square that a pixel becomes in files (4)')

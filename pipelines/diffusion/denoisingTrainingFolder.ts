@@ -36,7 +36,7 @@ export interface DenoisingTrainingFolderOptions {
   readonly resume?: boolean
 }
 
-export const DenoisingPresetNameCodec = oneOf('digits', 'digits-dit', 'tiny')
+export const DenoisingPresetNameCodec = oneOf('digits', 'digits-flow', 'digits-dit', 'tiny')
 
 const DenoisingRecord = t.type(
   {

@@ -3,19 +3,10 @@ import {
   classifierFree,
   conditioned,
   type Denoiser,
-  ddim,
-  ddpm,
   denoiser,
-  dpmSolver,
-  euler,
-  eulerMaruyama,
-  heun,
   inpaint,
-  type Level,
   partialLevels,
   predictor,
-  type Sampler,
-  scheduleLevels,
 } from '../../operators/diffusion/index.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { DiffusingOptions } from '../../src/codec/diffusing.ts'
@@ -27,6 +18,7 @@ import { tokens } from '../../src/tensor/tokens.ts'
 import type { Pace } from '../../streams/index.ts'
 import { type DenoiseControls, denoise, type Frame } from './denoise.ts'
 import type { OpenedDenoiser } from './denoisingFiles.ts'
+import { levelsOf, samplerOf } from './samplerOf.ts'
 
 /** What is not given has the defaults of `DiffusingOptions`. */
 export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
@@ -38,19 +30,6 @@ export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
   readonly mask?: ArrayLike<number>
   /** Swaps sampler or denoiser while the run goes on; see `denoise`. */
   readonly changes$?: Observable<Partial<DenoiseControls>>
-}
-
-/** The sampler of a name. */
-export const samplerOf = ({ sampler, eta }: Pick<DiffusingOptions, 'sampler' | 'eta'>): Sampler => {
-  const samplers: Readonly<Record<DiffusingOptions['sampler'], () => Sampler>> = {
-    ddim: () => ddim({ eta }),
-    ddpm: () => ddpm(),
-    'dpm++': () => dpmSolver,
-    euler: () => euler,
-    heun: () => heun,
-    sde: () => eulerMaruyama,
-  }
-  return samplers[sampler]()
 }
 
 /** What samplers ask of a model for these classes, guided without a classifier. Predicted pictures are kept within [-1, 1]. */
@@ -91,8 +70,8 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
     if (!Number.isInteger(label) || label < 0 || label > num_classes)
       throw new InputError(`class: expected one of 0 to ${num_classes - 1}, found ${label}`)
   const shape: Shape = [labels.length, channels, height, width]
-  const levels: readonly Level[] = scheduleLevels(opened.schedule, options.steps, { spacing: 'trailing' })
-  const sampler = samplerOf(options)
+  const levels = levelsOf(opened.schedule, options)
+  const sampler = samplerOf(options, levels)
   const common = {
     engine,
     shape,

@@ -28,8 +28,8 @@ const fields = {
   model_type: withDefault(only('denoising-diffusion'), 'denoising-diffusion'),
   network: NetworkConfig,
   /** What the network predicts. */
-  prediction_type: withDefault(oneOf('epsilon', 'v', 'x0'), 'v'),
-  beta_schedule: withDefault(oneOf('cosine', 'linear', 'sigmoid'), 'cosine'),
+  prediction_type: withDefault(oneOf('epsilon', 'v', 'velocity', 'x0'), 'v'),
+  beta_schedule: withDefault(oneOf('cosine', 'flow', 'linear', 'sigmoid'), 'cosine'),
   num_train_timesteps: withDefault(positiveInteger, 1000),
   /** Names by class id. */
   class_names: withDefault(t.readonlyArray(text, 'an array of names'), []),

@@ -1,17 +1,32 @@
 /** How pictures are drawn from a diffusion model: options of the library and the command line. */
 import * as t from 'io-ts'
-import { finiteNumber, numberIn, oneOf, positiveFraction, positiveInteger, seed, withDefault } from './fields.ts'
+import {
+  finiteNumber,
+  nullable,
+  numberIn,
+  oneOf,
+  positiveFraction,
+  positiveInteger,
+  seed,
+  withDefault,
+  withRules,
+} from './fields.ts'
 import { fromText } from './flag.ts'
 
 const share = numberIn('a number in [0, 1]', n => n >= 0 && n <= 1)
 
-export const samplerNames = ['ddim', 'ddpm', 'dpm++', 'euler', 'heun', 'sde'] as const
+export const samplerNames = ['ddim', 'ddpm', 'dpm++', 'euler', 'heun', 'sde', 'pc', 'langevin'] as const
+
+/** Ways down: times of the schedule, or sigmas spaced as solvers of few steps want them. */
+export const levelNames = ['trailing', 'leading', 'linspace', 'karras', 'exponential'] as const
 
 /** Codecs by option; each also reads the text of a flag. */
 export const diffusingFields = {
-  /** Levels to walk down; heun asks the model twice at each. */
+  /** Levels to walk down; heun and pc ask the model twice at each, langevin six times. */
   steps: withDefault(fromText(positiveInteger), 30),
   sampler: withDefault(oneOf(...samplerNames), 'ddim'),
+  /** Which levels; null is what the sampler likes, `exponential` for langevin and `trailing` for others. */
+  levels: nullable(oneOf(...levelNames)),
   /** How much the class counts: 0 not at all, 1 as the model learnt it, more exaggerates it. */
   guidance: withDefault(fromText(finiteNumber), 2),
   /** Noise of DDIM: 0 is deterministic, 1 ancestral. */
@@ -23,5 +38,20 @@ export const diffusingFields = {
   seed: withDefault(fromText(seed), 0),
 }
 
-export const DiffusingOptions = t.exact(t.type(diffusingFields), 'diffusing options')
+export const DiffusingOptions = withRules(t.exact(t.type(diffusingFields), 'diffusing options'), [
+  {
+    field: 'eta',
+    holds: ({ sampler, eta }) => eta === 0 || sampler === 'ddim',
+    expected: ({ sampler }) => `0 (${sampler} has no eta; ddim has)`,
+    found: ({ eta }) => eta,
+  },
+  {
+    field: 'levels',
+    holds: ({ sampler, levels }) => sampler !== 'langevin' || levels === null || onSigmas(levels),
+    expected: () => '"karras" or "exponential", for langevin needs sigmas that shrink by a factor',
+    found: ({ levels }) => levels,
+  },
+])
 export type DiffusingOptions = t.TypeOf<typeof DiffusingOptions>
+
+const onSigmas = (levels: (typeof levelNames)[number]): boolean => levels === 'karras' || levels === 'exponential'

@@ -3,13 +3,14 @@ import test from 'tape'
 import type { Denoiser } from '../../../operators/diffusion/denoiser.ts'
 import { classifierFree } from '../../../operators/diffusion/guidance/classifierFree.ts'
 import type { Level } from '../../../operators/diffusion/level.ts'
-import { clean, signalToNoise } from '../../../operators/diffusion/level.ts'
+import { clean, noiseRatio, signalToNoise } from '../../../operators/diffusion/level.ts'
 import { convert, type Parametrization, separate, targetOf } from '../../../operators/diffusion/parametrization.ts'
 import { posterior } from '../../../operators/diffusion/posterior.ts'
 import { forwardStep, qSample, transition } from '../../../operators/diffusion/qSample.ts'
 import { ddim } from '../../../operators/diffusion/sampler/ddim.ts'
 import { ddpm } from '../../../operators/diffusion/sampler/ddpm.ts'
 import { cosineSchedule } from '../../../operators/diffusion/schedule/cosineSchedule.ts'
+import { flowSchedule } from '../../../operators/diffusion/schedule/flowSchedule.ts'
 import { linearSchedule } from '../../../operators/diffusion/schedule/linearSchedule.ts'
 import { levelAt, type NoiseSchedule } from '../../../operators/diffusion/schedule/noiseSchedule.ts'
 import { explodingLevels, preservingLevels } from '../../../operators/diffusion/schedule/sigmaLevels.ts'
@@ -29,7 +30,12 @@ import { engine, random } from '../support.ts'
 
 const ascending = (schedule: NoiseSchedule): Level[] =>
   Array.from(schedule.alphaBars, (_, time) => levelAt(schedule, time))
-const schedules = { linear: linearSchedule(), cosine: cosineSchedule(), sigmoid: sigmoidSchedule() }
+const schedules = {
+  linear: linearSchedule(),
+  cosine: cosineSchedule(),
+  sigmoid: sigmoidSchedule(),
+  flow: flowSchedule(),
+}
 const exploding = explodingLevels(karrasSigmas(50, { most: 80, least: 0.002 }))
 const flow = (t: number): Level => ({ time: t, alpha: 1 - t, sigma: t })
 const kinds: readonly Parametrization[] = ['epsilon', 'x0', 'v', 'score', 'velocity']
@@ -61,6 +67,10 @@ test('X1 schedules: alpha² + sigma² = 1, alpha² and SNR decrease, published e
   const f = (u: number) => Math.cos((((u + 0.008) / 1.008) * Math.PI) / 2) ** 2
   t.ok(Math.abs((schedules.cosine.alphaBars[499] ?? 0) - f(0.5) / f(0)) < 1e-12, 'cosine: ᾱ(1/2)')
   t.ok(Math.abs((schedules.sigmoid.alphaBars[499] ?? 0) - 0.5) < 1e-12, 'sigmoid: ᾱ(1/2) = 1/2')
+  t.ok(
+    Math.abs(noiseRatio(levelAt(schedules.flow, 249)) - 1 / 3) < 1e-12,
+    'flow: at a quarter of the way 1/4 noise to 3/4 data',
+  )
   t.ok(Math.max(...schedules.cosine.betas, ...schedules.sigmoid.betas) === 0.999, 'betas are cut at 0.999')
   t.notOk(X1.holds([...exploding].reverse().slice(1)), 'control: exploding levels do not preserve variance')
   t.end()

@@ -5,6 +5,7 @@ import { latestCheckpoint } from '../../../pipelines/checkpoint.ts'
 import { readPictures } from '../../../pipelines/readPictures.ts'
 import { digest } from '../../../pipelines/readText.ts'
 import { orThrow } from '../../../src/codec/decode.ts'
+import { levelNames, samplerNames } from '../../../src/codec/diffusing.ts'
 import { InputError } from '../../../src/errors.ts'
 import { pictureGrid } from '../../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../../src/format/pictures.ts'
@@ -95,7 +96,7 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     t.notOk(existsSync(path('run/config.json')), 'a run that has not ended')
     const diffuse = (name: string, more: readonly string[]) =>
       fluxion(['diffuse', path('run'), '--steps', '4', '--count', '2', '--zoom', '1', '--out', path(name), ...more])
-    for (const sampler of ['ddim', 'ddpm', 'dpm++', 'euler', 'heun', 'sde']) {
+    for (const sampler of samplerNames) {
       const first = await diffuse('a.png', ['--sampler', sampler, '--frames', path('a.gif'), '--json'])
       t.equal(first.code, 0, `${sampler} ${first.stderr}`)
       t.deepEqual(
@@ -109,6 +110,12 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
       await diffuse('c.png', ['--sampler', sampler, '--seed', '1'])
       t.notOk(readFileSync(path('a.png')).equals(readFileSync(path('c.png'))), `${sampler}: another seed`)
     }
+    const drawn = new Set<string>()
+    for (const levels of levelNames) {
+      t.equal((await diffuse('l.png', ['--levels', levels])).code, 0, levels)
+      drawn.add(digest(readFileSync(path('l.png'))))
+    }
+    t.equal(drawn.size, levelNames.length, 'each way down is another')
     const grid = orThrow(readPng(readFileSync(path('a.png')), 'a.png'))
     t.deepEqual([grid.width, grid.height], [2 * (SIDE + 2) + 2, 2 * (SIDE + 2) + 2], 'a column a class')
 
@@ -168,6 +175,9 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     }
     await refused(['--class', 'left'], '--class: expected one of above, below; found "left"')
     await refused(['--sampler', 'magic'], '--sampler: expected "ddim"')
+    await refused(['--sampler', 'heun', '--eta', '0.5'], '--eta: expected 0 (heun has no eta; ddim has), found 0.5')
+    await refused(['--sampler', 'langevin', '--levels', 'leading'], '--levels: expected "karras" or "exponential"')
+    await refused(['--levels', 'all'], '--levels: expected "trailing" or "leading"')
     await refused(['--strength', '2'], '--strength: expected a number in (0, 1]')
     await refused(['--out', path('a.jpg')], '--out: expected a file name that ends in .png')
     await refused(['--frames', path('a.png')], '--frames: expected a file name that ends in .gif')
@@ -179,6 +189,35 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     await refused(['--init', path('init.png')], 'init.png: ')
     const nowhere = await fluxion(['diffuse', path('bars')])
     t.ok(nowhere.code === 2 && nowhere.stderr.includes('config.json: no such file'), nowhere.stderr.trim())
+  }))
+
+test('a rectified flow: the same network, its path and prediction in config.json; it draws', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'), 10)
+    for (const name of ['above', 'below'])
+      for (let i = 0; i < 10; i++) {
+        const file = path(`bars/${name}/${i}.png`)
+        const small = orThrow(readPng(readFileSync(file), file))
+        writeFileSync(file, writePng(pictureGrid(small, { columns: 1, gap: 1 })))
+      }
+    const options = ['--preset', 'digits-flow', '--steps', '2', '--batch', '2', '--json']
+    const trained = await fluxion(['train-diffusion', path('bars'), '--out', path('flow'), ...options])
+    t.equal(trained.code, 0, trained.stderr)
+    const config = JSON.parse(readFileSync(path('flow/config.json'), 'utf8'))
+    t.deepEqual([config.prediction_type, config.beta_schedule], ['velocity', 'flow'])
+    for (const sampler of ['euler', 'ddpm']) {
+      const drawn = await fluxion([
+        'diffuse',
+        path('flow'),
+        '--steps',
+        '3',
+        '--sampler',
+        sampler,
+        '--out',
+        path('f.png'),
+      ])
+      t.equal(drawn.code, 0, `${sampler} ${drawn.stderr}`)
+    }
   }))
 
 test('readPictures: MNIST with labels and gzip, CIFAR-10, folders of PNG; anything else says what and where', async t =>
