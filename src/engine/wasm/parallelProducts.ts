@@ -6,7 +6,7 @@ import type { Threads } from './threads.ts'
 
 /** Columns and rows that a product takes at once. */
 const PANELS = 16
-const TILE = 5
+const TILE = 6
 
 /** Shares a thread of a product bound by memory: long streams are read fastest, a late worker should leave some. */
 const STREAMS = 2

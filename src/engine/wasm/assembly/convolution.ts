@@ -7,11 +7,11 @@
  */
 import { block } from './gemm'
 import { splat, storePart } from './simd'
-import { PANEL, SPARE } from './tile'
+import { PANEL, ROWS, SPARE } from './tile'
 
 /** Blocks as those of gemm. */
 const INNER: i32 = 256
-const X_ROWS: i32 = 95
+const X_ROWS: i32 = 96 / ROWS * ROWS
 const COLUMNS: i32 = 512
 
 // @ts-ignore: decorator

@@ -1,6 +1,6 @@
 /**
  * out = x y + bias, f32, cache-blocked after Goto & van de Geijn, "Anatomy of high-performance matrix multiplication"
- * (2008): panels of y packed once a block, a 5 x 8 tile in registers. Transposes are strides. Any range of rows or
+ * (2008): panels of y packed once a block, a tile in registers. Transposes are strides. Any range of rows or
  * columns is a call of its own (by pointers), with the same bits, so that threads can split it.
  */
 import { gemvColumns, gemvPanels, gemvRows } from './gemv'
@@ -11,7 +11,7 @@ import { PANEL, ROWS, SPARE, tile, tileRows } from './tile'
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
 /** Rows of x, and columns of y, in the second-level cache. */
-const X_ROWS: i32 = 95
+const X_ROWS: i32 = 96 / ROWS * ROWS
 const Y_COLUMNS: i32 = 512
 /** Up to here each row is a product of its own with y unpacked. */
 const FEW_ROWS: i32 = 3
