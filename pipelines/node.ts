@@ -11,6 +11,7 @@ export {
 } from './diffusion/denoisingTrainingFolder.ts'
 export { type ModelContents, openModel, readFolder, writeFolder } from './folder.ts'
 export * from './index.ts'
+export { openEngine } from './openEngine.ts'
 export { quantizeFolder, type Sizes } from './quantizeFolder.ts'
 export { readPicture, readPictures } from './readPictures.ts'
 export { readText } from './readText.ts'

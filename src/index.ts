@@ -26,7 +26,7 @@ export {
 export { type Apply, define, type Wire } from './define.ts'
 export type { Counter } from './engine/counter.ts'
 export type { Activation, Engine, HostData } from './engine/engine.ts'
-export { type EngineName, engineNames, type Opened, openEngine } from './engine/open.ts'
+export { type EngineName, engineNames, type Opened, type OpenOptions, openEngine } from './engine/open.ts'
 export { referenceEngine } from './engine/reference/engine.ts'
 export { shapeEngine } from './engine/shape/engine.ts'
 export { type WasmEngine, type WasmOptions, wasmEngine } from './engine/wasm/engine.ts'

@@ -5,8 +5,8 @@ import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { boolean, nullable, oneOf, seed, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import type { Engine } from '../../src/engine/engine.ts'
-import { engineNames, openEngine } from '../../src/engine/open.ts'
-import { noGpu } from '../gpuDevices.ts'
+import { engineNames } from '../../src/engine/open.ts'
+import { openEngine } from '../openEngine.ts'
 import type { Io } from './io.ts'
 import { type Printer, printer } from './printer.ts'
 
@@ -41,6 +41,6 @@ export const printerOf = (flags: Flags, io: Io): Printer =>
 
 /** The engine that a command computes on, and the sentence that says which one and why: for when all input has proved right. */
 export const engineOf = async (flags: Flags): Promise<{ readonly engine: Engine; readonly why: string }> => {
-  const { engine, reason } = await openEngine(decodeOrThrow(CommonFlags, flags, flagName).engine, { noGpu: noGpu() })
+  const { engine, reason } = await openEngine(decodeOrThrow(CommonFlags, flags, flagName).engine)
   return { engine, why: `engine ${engine.name} (${engine.backend}): ${reason}` }
 }

@@ -1,5 +1,5 @@
 /**
- * Whether a GPU answers here: `navigator.gpu` in a browser, Dawn (the package `webgpu`) in Node. Imports neither gpu.js nor any kernel, so
+ * Whether a GPU answers here: `navigator.gpu` in a browser, Dawn (the package `webgpu`, which whoever wants it installs) in Node. Imports neither gpu.js nor any kernel, so
  * that asking costs nothing where nobody does.
  */
 export interface FoundAdapter {
@@ -24,7 +24,8 @@ const entrance = async (): Promise<GPU | string> => {
     dawn ??= create([])
     return dawn
   } catch (error) {
-    return `the package webgpu does not load: ${error instanceof Error ? error.message : error}`
+    const said = error instanceof Error ? error.message : String(error)
+    return `in Node, WebGPU needs the package webgpu (npm install webgpu): ${said.split(' imported from')[0]}`
   }
 }
 
