@@ -116,7 +116,7 @@ export const unconditionalDigits = async (engine: Engine, tools: Tools): Promise
   )
   const schedule = cosineSchedule()
   const tensors = await kept(tools, 'digits-unconditional', async () => {
-    const options = trainingOptions({ steps: 3000, seed: 2 })
+    const options = trainingOptions({ steps: 8000, seed: 2 })
     const training = untold(mnist(tools))
     const run = denoisingRun({ engine, config, options, training, validation: { ...training, count: 0 }, from: null })
     return averagesOf(await trained('unconditional', options.steps, run, tools.say))
