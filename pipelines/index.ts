@@ -1,6 +1,12 @@
 /** Models and jobs composed from operators and streams, for Node and browsers. Those that read and write files are `fluxion/node`. */
 export { accumulateGradients, meanGradient } from './accumulation.ts'
 export { type DecoderOptions, type DecoderState, decoder, fork, truncate } from './decoder.ts'
+export {
+  type AutoencoderPreset,
+  type AutoencoderPresetName,
+  autoencoderConfig,
+  autoencoderPresets,
+} from './diffusion/autoencoderPresets.ts'
 export { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './diffusion/denoise.ts'
 export { type OpenedDenoiser, openDenoiserFiles, readDenoiser } from './diffusion/denoisingFiles.ts'
 export { denoisingObjective, evenLevels } from './diffusion/denoisingObjective.ts'
@@ -43,7 +49,7 @@ export { averagesOf, type DenoiserTraining, trainDenoiser } from './diffusion/tr
 export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from './diffusion/trainWithSamples.ts'
 export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './diffusion/unet.ts'
 export { type Vae, vae, vaeLoss } from './diffusion/vae.ts'
-export { type VaeRun, type VaeRunOptions, vaeParameters, vaeRun } from './diffusion/vaeRun.ts'
+export { type Reconstruction, type VaeRun, vaeParameters, vaeRun } from './diffusion/vaeRun.ts'
 export { type Bound, type VariationalBoundOptions, variationalBound } from './diffusion/variationalBound.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'

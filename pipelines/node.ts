@@ -2,6 +2,13 @@
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
 export { convertLlama2c } from './convertLlama2c.ts'
 export { convertPrecision, type Precision } from './convertPrecision.ts'
+export { autoencoderFiles, openAutoencoder, readAutoencoder } from './diffusion/autoencoderFolder.ts'
+export {
+  type AutoencoderTrainingFolder,
+  type AutoencoderTrainingFolderOptions,
+  autoencoderTrainingFolder,
+  trainAutoencoderInFolder,
+} from './diffusion/autoencoderTrainingFolder.ts'
 export { denoiserFiles, openDenoiser } from './diffusion/denoisingFolder.ts'
 export {
   type DenoisingTrainingFolder,

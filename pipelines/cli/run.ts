@@ -14,6 +14,7 @@ import { packageFolder } from './modelPath.ts'
 import { addQuantize } from './quantize.ts'
 import { addTokenize } from './tokenize.ts'
 import { addTrain } from './train.ts'
+import { addTrainAutoencoder } from './trainAutoencoder.ts'
 import { addTrainDiffusion } from './trainDiffusion.ts'
 
 const BAD_INPUT = 2
@@ -52,6 +53,7 @@ const programOf = (io: Io): Command => {
     addConvert,
     addQuantize,
     addInspect,
+    addTrainAutoencoder,
     addTrainDiffusion,
     addDiffuse,
   ])

@@ -1,11 +1,9 @@
-import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { denoisingTrainingFields } from '../../src/codec/denoisingTraining.ts'
 import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
-import { progress } from '../../streams/index.ts'
 import type { Frame } from '../diffusion/denoise.ts'
 import { denoisingPresets } from '../diffusion/denoisingPresets.ts'
 import {
@@ -13,15 +11,11 @@ import {
   denoisingTrainingFolder,
   trainDenoiserInFolder,
 } from '../diffusion/denoisingTrainingFolder.ts'
-import { ensureFolder } from '../files.ts'
 import { readPictures } from '../readPictures.ts'
-import type { RunStep } from '../runTraining.ts'
 import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
-import { consume } from './consume.ts'
+import { followTraining } from './followTraining.ts'
 import type { Io } from './io.ts'
 import { picturesOf, writeGrid } from './pictureFiles.ts'
-import { grouped, type Printer } from './printer.ts'
-import { progressBar } from './progressBar.ts'
 import { runHelp } from './trainFlags.ts'
 
 const help = {
@@ -40,19 +34,11 @@ const TrainFlags = t.type({
   resume: withDefault(boolean, false),
 })
 
+export const DATA =
+  'a folder of MNIST or CIFAR-10 files, or of PNG pictures, those of each class in a folder; or one such file'
+
 /** Side of the square that a pixel becomes in samples. */
 const ZOOM = 2
-
-const report = (say: Printer, { step, loss, rate, validation }: RunStep, samples: string | null): void => {
-  const measured = validation === null ? {} : { validation }
-  const line = `step ${step}: training loss ${loss.toFixed(4)}, validation loss ${validation?.toFixed(4)}\n`
-  const files = samples === null ? {} : { samples }
-  const drawn = samples === null ? '' : `step ${step}: ${samples}\n`
-  say.resultAboveBar(
-    { step, loss, learningRate: rate, ...measured, ...files },
-    `${validation === null ? '' : line}${drawn}`,
-  )
-}
 
 const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
@@ -61,33 +47,10 @@ const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const pictures = readPictures(data)
   const { engine, why } = await engineOf(flags)
   const folder = await denoisingTrainingFolder({ ...asked, own, pictures, engine })
-  const { options, from, training, validation } = folder.run
-  const first = from?.step ?? 0
+  const write = (path: string, { sample, shape: [count = 0] }: Frame): void =>
+    writeGrid(path, picturesOf(sample, folder.run.config.network, count), Math.min(count, 10), ZOOM)
   say.note(why)
-  say.note(
-    `${grouped(training.count)} pictures of ${training.classes.length} classes to train on, ${grouped(validation.count)} held out`,
-  )
-  if (folder.inexact !== null) say.note(folder.inexact)
-  say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
-
-  const amount = options.batch * options.accumulate
-  const [start, total] = [first * amount, options.steps * amount]
-  const counted = progress<RunStep<Frame>>({ amount: () => amount, start, total })
-  await consume(
-    trainDenoiserInFolder(folder).pipe(counted, progressBar(io, start, total, 'pictures')),
-    io,
-    ({ value }) => {
-      const { step, shown } = value
-      const file = shown === null ? null : join(asked.out, 'samples', `${String(step).padStart(6, '0')}.png`)
-      if (file !== null && shown !== null) {
-        ensureFolder(dirname(resolve(file)))
-        const count = shown.shape[0] ?? 0
-        writeGrid(file, picturesOf(shown.sample, folder.run.config.network, count), Math.min(count, 10), ZOOM)
-      }
-      report(say, value, file)
-    },
-  )
-  say.note(`wrote the model to ${asked.out}`)
+  await followTraining(trainDenoiserInFolder(folder), folder, write, say, io)
 }
 
 /** `fluxion train-diffusion <data> --out <folder>`: pictures in, a diffusion model's folder out. */
@@ -97,10 +60,7 @@ export const addTrainDiffusion = (program: Command, io: Io): void => {
     .description(
       'Train a diffusion model on pictures. Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it.',
     )
-    .argument(
-      '<data>',
-      'a folder of MNIST or CIFAR-10 files, or of PNG pictures, those of each class in a folder; or one such file',
-    )
+    .argument('<data>', DATA)
     .requiredOption('--out <folder>', 'where checkpoints and the model go')
     .option('--preset <name>', `${Object.keys(denoisingPresets).join(', ')} (default: digits)`)
     .option('--weighting <name>', 'what a noise level counts: simple, snr, truncatedSnr, minSnr (simple)')

@@ -1,33 +1,24 @@
 /** Training a diffusion model in a folder: a new run, or where its last checkpoint left it. */
-import * as t from 'io-ts'
+import type * as t from 'io-ts'
 import type { Observable } from 'rxjs'
 import { DenoisingTrainingOptions } from '../../src/codec/denoisingTraining.ts'
-import { nullable, oneOf, text, where } from '../../src/codec/fields.ts'
+import { oneOf } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
-import type { Engine } from '../../src/engine/engine.ts'
-import { InputError } from '../../src/errors.ts'
 import type { HostTensor, HostTensors } from '../../src/format/hostTensor.ts'
-import { type PictureSet, pictureSize } from '../../src/format/pictures.ts'
-import { type Checkpoint, readLatest } from '../checkpoint.ts'
+import type { Checkpoint } from '../checkpoint.ts'
 import { folderSource } from '../folder.ts'
 import { trainingUnder } from '../presets.ts'
-import { digest } from '../readText.ts'
 import { openRunFolder, runInFolder } from '../runFolder.ts'
-import { isJson, resumedOptions, same } from '../runRecord.ts'
 import type { RunStep, Snapshot } from '../runTraining.ts'
 import type { Frame } from './denoise.ts'
 import { readDenoiser } from './denoisingFiles.ts'
 import { denoiserFiles } from './denoisingFolder.ts'
 import { type DenoisingPresetName, denoisingConfig, denoisingPresets } from './denoisingPresets.ts'
 import { type DenoisingRun, denoisingRun } from './denoisingRun.ts'
+import { heldOut, type PictureRunGiven, pictureIdentity, pictureRecord, resumedPictures } from './pictureRecord.ts'
 import { AVERAGE, averagesOf, under } from './trainDenoiser.ts'
 
-export interface DenoisingTrainingFolderOptions {
-  /** Where checkpoints and the model go. */
-  readonly out: string
-  /** All of the pictures; the last are held out for validation. */
-  readonly pictures: PictureSet
-  readonly engine: Engine
+export interface DenoisingTrainingFolderOptions extends Pick<PictureRunGiven, 'out' | 'pictures' | 'engine'> {
   /** The run's own when it goes on, else `digits`, unless given. */
   readonly preset?: DenoisingPresetName | null
   /** Training options by name, undecoded; errors name their flags. */
@@ -38,20 +29,7 @@ export interface DenoisingTrainingFolderOptions {
 
 export const DenoisingPresetNameCodec = oneOf('digits', 'digits-flow', 'digits-dit', 'tiny')
 
-const DenoisingRecord = t.type(
-  {
-    preset: DenoisingPresetNameCodec,
-    options: DenoisingTrainingOptions,
-    /** SHA-256 of the pictures and their classes. */
-    pictures: text,
-    engine: text,
-    /** The mode the engine ran in: another may round otherwise. */
-    backend: nullable(text),
-    /** What the optimizer remembers besides tensors. */
-    optimizer: where('a JSON value', isJson),
-  },
-  'the record of a run',
-)
+const DenoisingRecord = pictureRecord(DenoisingPresetNameCodec, DenoisingTrainingOptions)
 type DenoisingRecord = t.TypeOf<typeof DenoisingRecord>
 
 /** Everything that `trainDenoiserInFolder` runs. */
@@ -80,46 +58,21 @@ export const denoisingTrainingFolder = async ({
   )
 }
 
-const begun = ({ out, pictures, engine, preset, own }: Given): DenoisingTrainingFolder => {
-  const name = preset ?? 'digits'
-  const options = trainingUnder(DenoisingTrainingOptions, denoisingPresets[name].training, own, flagName)
-  const config = denoisingConfig(denoisingPresets[name], pictures)
-  const identity = {
-    preset: name,
-    options,
-    pictures: digestOf(pictures),
-    engine: engine.name,
-    backend: engine.backend,
-  }
-  return {
-    out,
-    identity,
-    inexact: null,
-    run: { engine, config, options, ...heldOut(pictures, options.validation), from: null },
-  }
+const begun = (given: Given): DenoisingTrainingFolder => {
+  const { out, pictures, engine, own } = given
+  const preset = given.preset ?? 'digits'
+  const options = trainingUnder(DenoisingTrainingOptions, denoisingPresets[preset].training, own, flagName)
+  const config = denoisingConfig(denoisingPresets[preset], pictures)
+  const run = { engine, config, options, ...heldOut(pictures, options.validation), from: null }
+  return { out, identity: { preset, options, ...pictureIdentity(given) }, inexact: null, run }
 }
 
-const resumed = ({ out, pictures, engine, preset, own }: Given, checkpoint: string): DenoisingTrainingFolder => {
-  const latest = readLatest(out, DenoisingRecord)
-  if (latest === null) throw new InputError(`${out}: expected a checkpoint, found none`)
-  const { step, state } = latest
+const resumed = (given: Given, checkpoint: string): DenoisingTrainingFolder => {
+  const { out, pictures, engine } = given
+  const { latest, options, inexact } = resumedPictures(given, DenoisingRecord, DenoisingTrainingOptions)
   const { config } = readDenoiser(folderSource(checkpoint))
-  const options = resumedOptions(DenoisingTrainingOptions, state.options, own, out)
-  if (preset !== null) same('--preset', state.preset, preset, out)
-  same('--engine', state.engine, engine.name, out)
-  if (state.pictures !== digestOf(pictures))
-    throw new InputError(`pictures: expected those of the run in ${out}, with SHA-256 ${state.pictures}, found others`)
-  if (options.steps < step)
-    throw new InputError(
-      `--steps: expected at least the ${step} that the run in ${out} has done, found ${options.steps}`,
-    )
-  const { backend } = engine
-  const inexact =
-    state.backend === null || state.backend === backend
-      ? null
-      : `the run began on ${state.backend} and goes on with ${backend}: not bit for bit as if never stopped`
   const run = { engine, config, options, ...heldOut(pictures, options.validation), from: snapshotIn(latest) }
-  return { out, identity: { ...state, options, backend }, inexact, run }
+  return { out, identity: { ...latest.state, options, backend: engine.backend }, inexact, run }
 }
 
 /** Runs the training; each checkpoint also opens as a model, of the averaged weights. See `runInFolder`. Law L11. */
@@ -165,21 +118,3 @@ const snapshotIn = ({ step, tensors, optimizer, state }: Checkpoint<DenoisingRec
     plain: state.optimizer,
   },
 })
-
-const digestOf = ({ pixels, labels, classes }: PictureSet): string =>
-  digest(pixels, JSON.stringify([labels === null ? null : [...labels], classes]))
-
-/** The last pictures apart from the others. */
-const heldOut = (
-  pictures: PictureSet,
-  part: number,
-): { readonly training: PictureSet; readonly validation: PictureSet } => {
-  const at = pictures.count - Math.floor(pictures.count * part)
-  const from = (start: number, end: number): PictureSet => ({
-    ...pictures,
-    count: end - start,
-    pixels: pictures.pixels.subarray(start * pictureSize(pictures), end * pictureSize(pictures)),
-    labels: pictures.labels?.subarray(start, end) ?? null,
-  })
-  return { training: from(0, at), validation: from(at, pictures.count) }
-}

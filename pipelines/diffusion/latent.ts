@@ -76,7 +76,7 @@ export const decoded = (engine: Engine, { decode }: Autoencoder): MonoTypeOperat
   })
 
 /** A read of any engine: at once, or later. */
-const arrived = <T>(data: T | Promise<T>): Observable<T> => (data instanceof Promise ? from(data) : of(data))
+export const arrived = <T>(data: T | Promise<T>): Observable<T> => (data instanceof Promise ? from(data) : of(data))
 
 export interface LatentDiffusionOptions extends Omit<DenoiseOptions, 'init'> {
   readonly autoencoder: Autoencoder

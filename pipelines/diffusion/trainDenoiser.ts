@@ -1,17 +1,14 @@
-import { concatMap, from, last, map, type Observable, of, scan } from 'rxjs'
+import { last, type Observable } from 'rxjs'
 import type { NoiseSchedule, Parametrization } from '../../operators/diffusion/index.ts'
 import { averaged } from '../../operators/optimizer/index.ts'
 import type { DenoisingTrainingOptions } from '../../src/codec/denoisingTraining.ts'
-import { context, type Named } from '../../src/context.ts'
+import type { Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import type { HostTensor, HostTensors } from '../../src/format/hostTensor.ts'
 import { initialize } from '../../src/initialize.ts'
 import { fold, type Key, key } from '../../src/random.ts'
-import { scope } from '../../src/tensor/scope.ts'
-import { read } from '../../src/tensor/tensor.ts'
-import { batches } from '../../streams/index.ts'
+import { meanLoss } from '../meanLoss.ts'
 import { optimizerOf, type RunStep, runTraining, type Snapshot } from '../runTraining.ts'
-import type { Objective } from '../trainer.ts'
 import type { Frame } from './denoise.ts'
 import { denoisingObjective, evenLevels } from './denoisingObjective.ts'
 import type { ClassConditionalModel, Noisy } from './network.ts'
@@ -46,28 +43,6 @@ const decayOf =
   (most: number) =>
   (step: number): number =>
     Math.min(most, (1 + step) / (10 + step))
-
-/** The mean of an objective over batches, weighted by their size; the noise of a batch is its index' own. */
-const meanLoss = (
-  objective: Objective<PictureBatch>,
-  parameters: Named,
-  source: Iterable<PictureBatch>,
-  noise: Key,
-): Observable<number> =>
-  batches(source).pipe(
-    concatMap(batch => {
-      const count = batch.shape[0] ?? 0
-      const { loss } = scope(() => {
-        const c = context(parameters, { key: fold(noise, batch.index), differentiable: false })
-        return { loss: read(objective(c, batch).value) }
-      })
-      const weighted = (data: ArrayLike<number>) => ({ count, sum: count * (data[0] ?? Number.NaN) })
-      return loss instanceof Promise ? from(loss.then(weighted)) : of(weighted(loss))
-    }),
-    scan((total, next) => ({ count: total.count + next.count, sum: total.sum + next.sum })),
-    last(),
-    map(({ count, sum }) => sum / count),
-  )
 
 /** Trains a denoiser; validates the averaged weights at levels spread evenly, and shows what they draw. See `runTraining`. */
 export const trainDenoiser = ({

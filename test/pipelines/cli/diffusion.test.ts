@@ -8,39 +8,12 @@ import { orThrow } from '../../../src/codec/decode.ts'
 import { levelNames, samplerNames } from '../../../src/codec/diffusing.ts'
 import { InputError } from '../../../src/errors.ts'
 import { pictureGrid } from '../../../src/format/pictureGrid.ts'
-import type { Pictures } from '../../../src/format/pictures.ts'
 import { readPng, writePng } from '../../../src/format/png.ts'
+import { bar, lastState, SIDE, writeBars } from './bars.ts'
 import { fluxion, inTemporaryFolder, jsonLines } from './harness.ts'
-
-const SIDE = 14
-
-/** A bar across at one of two places, with a little noise. */
-const bar = (label: number, seed: number): Pictures => ({
-  count: 1,
-  channels: 1,
-  height: SIDE,
-  width: SIDE,
-  pixels: Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
-    const row = Math.floor(i / SIDE)
-    return row > 6 === (label === 1) ? 220 + ((i * seed) % 30) : (i * seed) % 20
-  }),
-})
-
-/** A folder of PNG files, those of a class in a folder each. */
-const writeBars = (folder: string, count = 40): void => {
-  for (const [label, name] of ['above', 'below'].entries()) {
-    mkdirSync(`${folder}/${name}`, { recursive: true })
-    for (let i = 0; i < count; i++) writeFileSync(`${folder}/${name}/${i}.png`, writePng(bar(label, i + 1)))
-  }
-}
 
 /** The tiny preset takes pictures that patches of 7 fit. */
 const tiny = ['--preset', 'tiny', '--json']
-
-const lastState = (out: string): readonly string[] =>
-  ['model.safetensors', 'optimizer.safetensors', 'state.json', 'config.json'].map(file =>
-    digest(readFileSync(`${latestCheckpoint(out)}/${file}`)),
-  )
 
 test('L11: train-diffusion resumed equals training never stopped, bit for bit', async t =>
   inTemporaryFolder(async path => {
