@@ -1,6 +1,7 @@
 /** Unnormalised probabilities of logits, e^(l - max): never overflow, and 0 for removed tokens (law A1). */
 import type { HostData } from '../../src/engine/engine.ts'
 import { NumericError } from '../../src/errors.ts'
+import { expNegative } from './expNegative.ts'
 
 /** The largest logit; NaN logits and logits that are all -Infinity are a NumericError. */
 export const largest = (logits: HostData): number => {
@@ -16,8 +17,7 @@ export const largest = (logits: HostData): number => {
 }
 
 /** e^(l - max); the largest logit weighs 1 even where it is infinite. */
-export const weight = (logit: number, max: number): number =>
-  logit === max ? 1 : logit === -Infinity ? 0 : Math.exp(logit - max)
+export const weight = (logit: number, max: number): number => (logit === max ? 1 : expNegative(logit - max))
 
 /** The sum of all weights, in order of ids. */
 export const totalWeight = (logits: HostData, max: number): number => {
