@@ -141,7 +141,7 @@ export const convolutionRow = (pass: Pass): Row => ({
         typeof tfjs === 'string'
           ? tfjs
           : `${tfjs.version}, which starts no threads in Node: ours is ${timesTfjs} times as fast${pass === 'forward' ? '' : ' at the gradient of the input; it has no kernel for that of the weight'}`,
-        `ceiling of a thread with four numbers a vector ${figure(Math.max(multiplyAdd, fused ?? 0))} GFLOP/s, PyTorch has sixteen; windows of 3 x 3 and stride 1 go by tiles with a quarter of the products, the others do not`,
+        `ceiling of a thread with four numbers a vector ${figure(Math.max(multiplyAdd, fused ?? 0))} GFLOP/s, PyTorch has sixteen; windows of 3 x 3 go by tiles, with a quarter of the products at a stride of 1 and 9/16 at 2, but those of 1 x 1 do not`,
       ].join('; '),
       details,
     }

@@ -44,6 +44,7 @@ import type { Tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 import { type Draw, draw, type HostArray, length, numbers, positiveLength, shape } from '../arbitraries/tensor.ts'
 import type { Problem, Run } from '../laws/kernel.ts'
+import { halvedConvolution, halvedInputGradient, halvedWeightGradient } from './halvedWinograd.ts'
 import { winogradConvolution, winogradInputGradient, winogradWeightGradient } from './winograd.ts'
 
 export interface KernelCase {
@@ -655,6 +656,16 @@ const tilesCase = fc.record({
   width: fc.integer({ min: 3, max: 11 }),
 })
 
+/** The same with a stride of 2. */
+const halvedCase = fc.record({
+  batch: length(2),
+  groups: fc.constantFrom(1, 1, 2),
+  inputs: fc.constantFrom(16, 24),
+  outputs: fc.constantFrom(16, 20),
+  height: fc.integer({ min: 5, max: 17 }),
+  width: fc.integer({ min: 5, max: 19 }),
+})
+
 const poolCase = fc
   .record({
     lead: fc.tuple(length(3), positiveLength(3)),
@@ -774,6 +785,46 @@ const planes: readonly KernelCase[] = [
         run: withTensors(at => [convolutionWeightGradient(at(0), at(1), [3, 3], options)]),
         fused: ['convolutionWeightGradient'],
         bounded: withTensors(at => [winogradWeightGradient(at(0), at(1), options)]),
+      }
+    },
+  ),
+  kernelCase(
+    'convolution by tiles, stride 2',
+    fc.tuple(halvedCase, fc.boolean()),
+    ([{ batch, groups, inputs, outputs, height, width }, bias], from) => {
+      const all = groups * outputs
+      return {
+        inputs: arrays(from, [batch, groups * inputs, height, width], [all, inputs, 3, 3], [all]),
+        run: withTensors(at => [convolution(at(0), at(1), bias ? at(2) : null, { groups, padding: 1, stride: 2 })]),
+        fused: ['convolution'],
+        bounded: withTensors(at => [halvedConvolution(at(0), at(1), bias ? at(2) : null, groups)]),
+      }
+    },
+  ),
+  kernelCase(
+    'convolutionInputGradient by tiles, stride 2',
+    halvedCase,
+    ({ batch, groups, inputs, outputs, height, width }, from) => {
+      const all = groups * outputs
+      const plane = [height, width] as const
+      return {
+        inputs: arrays(from, [batch, all, Math.ceil(height / 2), Math.ceil(width / 2)], [all, inputs, 3, 3]),
+        run: withTensors(at => [convolutionInputGradient(at(0), at(1), plane, { groups, padding: 1, stride: 2 })]),
+        fused: ['convolutionInputGradient'],
+        bounded: withTensors(at => [halvedInputGradient(at(0), at(1), plane, groups)]),
+      }
+    },
+  ),
+  kernelCase(
+    'convolutionWeightGradient by tiles, stride 2',
+    halvedCase,
+    ({ batch, groups, inputs, outputs, height, width }, from) => {
+      const y = [batch, groups * outputs, Math.ceil(height / 2), Math.ceil(width / 2)]
+      return {
+        inputs: arrays(from, y, [batch, groups * inputs, height, width]),
+        run: withTensors(at => [convolutionWeightGradient(at(0), at(1), [3, 3], { groups, padding: 1, stride: 2 })]),
+        fused: ['convolutionWeightGradient'],
+        bounded: withTensors(at => [halvedWeightGradient(at(0), at(1), groups)]),
       }
     },
   ),

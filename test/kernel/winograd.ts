@@ -1,6 +1,6 @@
 /**
  * The convolution after Winograd, F(4 x 4, 3 x 3), from primitives: its bound on the rounding engine is that of the wasm engine's tiles
- * (assembly/winograd.ts), and its values are the convolution's. Source: Lavin & Gray, arXiv 1509.09308, section 4.3.
+ * (assembly/winograd), and its values are the convolution's. Source: Lavin & Gray, arXiv 1509.09308, section 4.3.
  */
 import { add } from '../../src/kernel/binary.ts'
 import { gather } from '../../src/kernel/gather.ts'
@@ -34,26 +34,39 @@ const OUTPUT = [
   [0, 1, -1, 8, -8, 1],
 ]
 
-/** M X Mᵀ, transposed, of each square X in x (n, n, …). */
-const bothSides = (matrix: readonly (readonly number[])[], x: Tensor): Tensor => {
+type Matrix = readonly (readonly number[])[]
+
+/** M X Nᵀ, transposed, of each square X in x (n, n, …). */
+export const bothSides = (down: Matrix, x: Tensor, across: Matrix = down): Tensor => {
   const [n = 0, , ...rest] = x.shape
-  const rows = matrix.length
-  const m = tensor(x.engine, [rows, n], matrix.flat())
-  const times = (y: Tensor, columns: number) => matmulTransposed(m, y.share([n, columns * sizeOf(rest)]), {})
-  const once = permute(times(x, n).share([rows, n, sizeOf(rest)]), [1, 0, 2])
-  return times(once, rows).share([rows, rows, ...rest])
+  const times = (m: Matrix, y: Tensor, columns: number) =>
+    matmulTransposed(tensor(x.engine, [m.length, n], m.flat()), y.share([n, columns * sizeOf(rest)]), {})
+  const once = permute(times(down, x, n).share([down.length, n, sizeOf(rest)]), [1, 0, 2])
+  return times(across, once, down.length).share([across.length, down.length, ...rest])
 }
 
-const turned = (matrix: readonly (readonly number[])[]): number[][] =>
-  (matrix[0] ?? []).map((_, j) => matrix.map(row => row[j] ?? 0))
+export const turned = (matrix: Matrix): number[][] => (matrix[0] ?? []).map((_, j) => matrix.map(row => row[j] ?? 0))
 
-/** Tiles of x as (side, side, tiles · batch · channels), four apart, for outputs (…, height, width). */
-const tilesOf = (x: Tensor, padding: readonly [number, number], side: number, outputs: readonly number[]): Tensor => {
-  const [down = 0, across = 0] = outputs.slice(-2).map(length => Math.ceil(length / 4))
+export interface Tiles {
+  /** Elements before x, by rows and by columns. */
+  readonly before: readonly [number, number]
+  readonly side: number
+  /** Between two tiles, and between two elements of one. */
+  readonly stride?: number
+  readonly dilation?: number
+}
+
+/** `count` tiles of x (batch, channels, …) as (side, side, tiles · batch · channels). */
+export const tilesOf = (
+  x: Tensor,
+  count: readonly [number, number],
+  { before, side, stride = 4, dilation = 1 }: Tiles,
+): Tensor => {
   const [batch = 0, channels = 0] = x.shape
-  const bordered = pad(pad(x, 2, padding[0], 4 * (down - 1) + side), 3, padding[1], 4 * (across - 1) + side)
-  const window = windowOf('tiles', bordered.shape, side, { stride: 4 })
-  return patches(bordered, elementsSeen(window), side ** 2).share([side, side, down * across * batch * channels])
+  const length = (tiles: number) => stride * (tiles - 1) + dilation * (side - 1) + 1
+  const bordered = pad(pad(x, 2, before[0], length(count[0])), 3, before[1], length(count[1]))
+  const window = windowOf('tiles', bordered.shape, side, { stride, dilation })
+  return patches(bordered, elementsSeen(window), side ** 2).share([side, side, count[0] * count[1] * batch * channels])
 }
 
 /** y (batch, outputs, …) of x (batch, inputs, …) and weight (outputs, inputs / groups, 3, 3), its window moved by 1. */
@@ -69,7 +82,7 @@ export const winogradConvolution = (
   const [outHeight, outWidth] = [height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
   const [down, across] = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)]
   const tiles = down * across
-  const seen = tilesOf(x, padding, 6, [outHeight, outWidth])
+  const seen = tilesOf(x, [down, across], { before: padding, side: 6 })
   const points = permute(bothSides(INPUT, seen).share([36, tiles, batch, groups, inputs]), [0, 3, 4, 1, 2])
   const kernels = bothSides(WEIGHT, permute(weight, [2, 3, 0, 1])).share([36 * groups, outputs, inputs])
   const products = matmulTransposed(kernels, points.share([36 * groups, inputs, tiles * batch]), {})
@@ -103,10 +116,12 @@ export const winogradWeightGradient = (
   const [batch = 0, all = 0, outHeight = 0, outWidth = 0] = dy.shape
   const [, channels = 0] = x.shape
   const [inputs, outputs] = [channels / groups, all / groups]
-  const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4)
-  const seen = bothSides(INPUT, tilesOf(x, padding, 6, dy.shape)).share([36, tiles, groups, inputs])
-  const cotangents = bothSides(turned(OUTPUT), tilesOf(dy, [0, 0], 4, dy.shape)).share([36, tiles, groups, outputs])
-  const [left, right] = [permute(cotangents, [0, 2, 3, 1]), permute(seen, [0, 2, 1, 3])]
+  const count = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)] as const
+  const tiles = batch * count[0] * count[1]
+  const seen = bothSides(INPUT, tilesOf(x, count, { before: padding, side: 6 })).share([36, tiles, groups, inputs])
+  const cotangents = bothSides(turned(OUTPUT), tilesOf(dy, count, { before: [0, 0], side: 4 }))
+  const tall = cotangents.share([36, tiles, groups, outputs])
+  const [left, right] = [permute(tall, [0, 2, 3, 1]), permute(seen, [0, 2, 1, 3])]
   const products = matmulTransposed(
     left.share([36 * groups, outputs, tiles]),
     right.share([36 * groups, tiles, inputs]),

@@ -33,23 +33,30 @@ const pool = (s: PoolSizes): Numbers<11> => [
   ...([s.strideHeight, s.strideWidth, s.paddingHeight, s.paddingWidth] as const),
 ]
 
+/** The forms of tiles (assembly/winograd/forms.ts): a stride of 1, one of 2, and the gradient of its input. */
+const [PLAIN, HALVED, DOUBLED] = [0, 1, 2] as const
+type Form = typeof PLAIN | typeof HALVED | typeof DOUBLED
+/** Products a tile. */
+export const POINTS = [36, 25, 25] as const
+/** Matrices (outputs, inputs) a point. */
+export const PHASES = [1, 4, 4] as const
+
 /** Channels from which on the transforms of tiles cost little beside their products. */
 const MANY = 16
-/** Elements of a plane that cost as much one by one as a tile, of 16 at most, with its transforms. */
-const TILE = 6
+/** Elements of a plane that cost as much one by one as a tile, of 16 at most or 64, with its transforms. */
+const TILE = [6, 10, 40] as const
 
 const tilesOf = (height: number, width: number): number => Math.ceil(height / 4) * Math.ceil(width / 4)
 
-/** Whether a plane (height, width) of these sizes goes by `tiles` (assembly/winograd.ts): a matter of its shape, but not of its batch. */
-const byTiles = (s: ConvolutionSizes, height: number, width: number, tiles: number): boolean =>
-  s.kernelHeight === 3 &&
-  s.kernelWidth === 3 &&
-  Math.max(s.strideHeight, s.strideWidth, s.dilationHeight, s.dilationWidth) === 1 &&
-  Math.max(s.paddingHeight, s.paddingWidth) <= 2 &&
-  Math.min(s.inputs, s.outputs) >= MANY &&
-  s.inputs % 4 === 0 &&
-  s.outputs % 4 === 0 &&
-  height * width > TILE * tiles
+/** The form of tiles by which planes of these sizes go, or none: a matter of shapes, but not of the batch. */
+const formOf = (s: ConvolutionSizes): Form | null => {
+  const strides = Math.max(s.strideHeight, s.strideWidth)
+  if (s.kernelHeight !== 3 || s.kernelWidth !== 3 || Math.max(s.dilationHeight, s.dilationWidth) > 1) return null
+  if (Math.min(s.inputs, s.outputs) < MANY || s.outputs % 4 > 0 || s.inputs % (4 * strides) > 0) return null
+  if (strides === 1) return Math.max(s.paddingHeight, s.paddingWidth) <= 2 ? PLAIN : null
+  const padded = Math.min(s.paddingHeight, s.paddingWidth) === 1 && Math.max(s.paddingHeight, s.paddingWidth) === 1
+  return padded && s.strideHeight === 2 && s.strideWidth === 2 ? HALVED : null
+}
 
 export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => {
   /** Scratch memory of all but the input gradient. */
@@ -60,56 +67,63 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
         ...([s.strideHeight, s.strideWidth, s.dilationHeight, s.dilationWidth] as const),
       ) >>> 0,
     )
-  /** Tiles of a plane (height, width), in whole quads. */
-  const quadsOf = (height: number, width: number): number => 4 * kernels.winogradQuads(height, width)
+  /** Whether tiles, in whole quads, pay for a plane (height, width). */
+  const pays = (form: Form, height: number, width: number): boolean =>
+    height * width > TILE[form] * 4 * kernels.winogradQuads(form, height, width)
   /** y (…, outputs, …) from x (…, inputs, …), `turned`: the gradient of the input, with what its names then mean. */
-  const tiles = (y: number, x: number, weight: number, bias: number, s: ConvolutionSizes, turned: boolean): void => {
+  const tiles = (
+    form: Form,
+    y: number,
+    x: number,
+    weight: number,
+    bias: number,
+    s: ConvolutionSizes,
+    turned: boolean,
+  ): void => {
     const { batch, groups } = s
     const [inputs, outputs] = turned ? [s.outputs, s.inputs] : [s.inputs, s.outputs]
     const [height, width] = turned ? [s.outHeight, s.outWidth] : [s.height, s.width]
     const [outHeight, outWidth] = turned ? [s.height, s.width] : [s.outHeight, s.outWidth]
-    const [top, left] = turned ? [2 - s.paddingHeight, 2 - s.paddingWidth] : [s.paddingHeight, s.paddingWidth]
-    const bytes = Math.ceil((36 * groups * (inputs * outputs * FLOAT + LINE)) / LINE) * LINE
-    const points = memory.scratch(bytes + (kernels.winogradScratch(inputs, outputs, outHeight, outWidth) >>> 0))
+    const reach = form === DOUBLED ? 0 : 2
+    const [top, left] = turned
+      ? [Math.max(0, reach - s.paddingHeight), Math.max(0, reach - s.paddingWidth)]
+      : [s.paddingHeight, s.paddingWidth]
+    const matrix = PHASES[form] * inputs * outputs * FLOAT + LINE
+    const bytes = Math.ceil((POINTS[form] * groups * matrix) / LINE) * LINE
+    const points = memory.scratch(bytes + (kernels.winogradScratch(form, inputs, outputs, outHeight, outWidth) >>> 0))
     const rest = points + bytes
-    kernels.winogradWeights(points, weight, outputs, inputs, Number(turned), 0, groups * outputs, rest)
-    const end = batch * kernels.winogradQuads(outHeight, outWidth)
+    kernels.winogradWeights(form, points, weight, outputs, inputs, Number(turned), 0, groups * outputs, rest)
+    const end = batch * kernels.winogradQuads(form, outHeight, outWidth)
     const sizes = [groups, inputs, outputs, height, width, outHeight, outWidth, top, left] as const
-    kernels.winograd(y, x, points, bias, ...sizes, 0, end, rest)
+    kernels.winograd(form, y, x, points, bias, ...sizes, 0, end, rest)
   }
   return {
     convolution: (y, x, weight, bias, s) => {
-      if (byTiles(s, s.outHeight, s.outWidth, quadsOf(s.outHeight, s.outWidth)))
-        return tiles(at(y), at(x), at(weight), addressOrNone(bias), s, false)
+      const form = formOf(s)
+      if (form !== null && pays(form, s.outHeight, s.outWidth))
+        return tiles(form, at(y), at(x), at(weight), addressOrNone(bias), s, false)
       const end = s.batch * panels(s.outHeight * s.outWidth)
       const to = scratch(s)
       kernels.convolution(at(y), at(x), at(weight), addressOrNone(bias), ...shape(s), ...steps(s), 0, end, to)
     },
     convolutionInputGradient: (dx, dy, weight, s) => {
-      if (byTiles(s, s.height, s.width, quadsOf(s.height, s.width)))
-        return tiles(at(dx), at(dy), at(weight), 0, s, true)
+      const form = formOf(s) === HALVED ? DOUBLED : formOf(s)
+      if (form !== null && pays(form, s.height, s.width)) return tiles(form, at(dx), at(dy), at(weight), 0, s, true)
       const end = s.batch * kernels.convolutionInputGradientPanels(s.height, s.width, s.strideHeight, s.strideWidth)
       const [, ...sizes] = shape(s)
       const to = memory.scratch(kernels.convolutionInputGradientScratch(...sizes, ...steps(s)) >>> 0)
       kernels.convolutionInputGradient(at(dx), at(dy), at(weight), ...shape(s), ...steps(s), 0, end, to)
     },
     convolutionWeightGradient: (dWeight, dy, x, s) => {
-      if (s.batch > 0 && byTiles(s, s.outHeight, s.outWidth, tilesOf(s.outHeight, s.outWidth))) {
-        const { batch, groups, inputs, outputs, height, width, outHeight, outWidth } = s
-        const to = memory.scratch(kernels.winogradWeightGradientScratch(inputs, outputs, outHeight, outWidth) >>> 0)
+      const form = formOf(s)
+      const { batch, groups, inputs, outputs, height, width, outHeight, outWidth } = s
+      if (batch > 0 && form !== null && outHeight * outWidth > TILE[form] * tilesOf(outHeight, outWidth)) {
+        const bytes = kernels.winogradWeightGradientScratch(form, inputs, outputs, outHeight, outWidth) >>> 0
         const sizes = [batch, groups, inputs, outputs, height, width, outHeight, outWidth] as const
-        const end = (groups * outputs) / 4
-        kernels.winogradWeightGradient(
-          at(dWeight),
-          at(dy),
-          at(x),
-          ...sizes,
-          s.paddingHeight,
-          s.paddingWidth,
-          0,
-          end,
-          to,
-        )
+        const around = [s.paddingHeight, s.paddingWidth] as const
+        const end = groups * panels(inputs)
+        const to = memory.scratch(bytes)
+        kernels.winogradWeightGradient(form, at(dWeight), at(dy), at(x), ...sizes, ...around, 0, end, to)
         return
       }
       const end = s.groups * panels(s.inputs * s.kernelHeight * s.kernelWidth)

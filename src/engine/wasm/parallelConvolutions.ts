@@ -29,8 +29,8 @@ type Convolutions = Pick<
 /** Shares a thread: each makes tables of its own. */
 const SHARES = 2
 
-/** Multiply-adds of four tiles for an input and an output, the transforms included. */
-const QUAD_PRODUCTS = 180
+/** Multiply-adds of four tiles for an input and an output, by form (assembly/winograd/forms.ts), the transforms included. */
+const QUAD_PRODUCTS = [180, 405, 405]
 /** Nanoseconds of a window's transform, and what each thread needs for it. */
 const WEIGHT_COST = 12
 const WEIGHT_SCRATCH = 1024
@@ -109,9 +109,9 @@ export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded
       overPanels('convolutionWeightGradient', call, cost, each(kernels.convolutionScratch(...sizes, ...steps)))
     },
     winograd: (...call) => {
-      const [, , , , groups, inputs, outputs, , , outHeight, outWidth] = call
+      const [form, , , , , groups, inputs, outputs, , , outHeight, outWidth] = call
       const [first, end, scratch] = call.slice(-3)
-      const cost = (end - first) * QUAD_PRODUCTS * groups * inputs * outputs * COST.product
+      const cost = (end - first) * QUAD_PRODUCTS[form] * groups * inputs * outputs * COST.product
       if (!threads.splits(cost, end - first, 1, SHARES)) {
         kernels.winograd(...call)
         return
@@ -119,30 +119,30 @@ export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded
       threads.begin('winograd')
       for (const value of call.slice(0, -3)) threads.same(value)
       threads.first(first).end(first)
-      threads.scratch(scratch, each(kernels.winogradScratch(inputs, outputs, outHeight, outWidth))).run()
+      threads.scratch(scratch, each(kernels.winogradScratch(form, inputs, outputs, outHeight, outWidth))).run()
     },
     winogradQuads: kernels.winogradQuads,
     winogradScratch: (...sizes) => threads.count * each(kernels.winogradScratch(...sizes)),
     winogradWeightGradient: (...call) => {
-      const [, , , batch, , inputs, outputs, , , outHeight, outWidth] = call
+      const [form, , , , batch, , inputs, outputs, , , outHeight, outWidth] = call
       const [first, end, scratch] = call.slice(-3)
-      const tiles = batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4)
-      const cost = (end - first) * tiles * QUAD_PRODUCTS * inputs * COST.product
-      // Each share transforms all of x.
+      const quads = (batch * Math.ceil(outHeight / 4) * Math.ceil(outWidth / 4)) / 4
+      const cost = (end - first) * PANEL * quads * QUAD_PRODUCTS[form] * outputs * COST.product
+      // Each share transforms all of dy.
       if (!threads.splits(cost, end - first, 1, 1)) {
         kernels.winogradWeightGradient(...call)
         return
       }
       threads.begin('winogradWeightGradient')
       for (const value of call.slice(0, -3)) threads.same(value)
-      const bytes = each(kernels.winogradWeightGradientScratch(inputs, outputs, outHeight, outWidth))
+      const bytes = each(kernels.winogradWeightGradientScratch(form, inputs, outputs, outHeight, outWidth))
       threads.first(first).end(first).scratch(scratch, bytes).run()
     },
     winogradWeightGradientScratch: (...sizes) => threads.count * each(kernels.winogradWeightGradientScratch(...sizes)),
-    winogradWeights: (points, weight, rows, columns, turned, first, end, scratch) => {
+    winogradWeights: (form, points, weight, rows, columns, turned, first, end, scratch) => {
       if (!threads.splits((end - first) * columns * WEIGHT_COST, end - first, 1))
-        return kernels.winogradWeights(points, weight, rows, columns, turned, first, end, scratch)
-      threads.begin('winogradWeights').same(points).same(weight).same(rows).same(columns).same(turned)
+        return kernels.winogradWeights(form, points, weight, rows, columns, turned, first, end, scratch)
+      threads.begin('winogradWeights').same(form).same(points).same(weight).same(rows).same(columns).same(turned)
       threads.first(first).end(first).scratch(scratch, WEIGHT_SCRATCH).run()
     },
     maxPool: overPlanes('maxPool', 'y', 'x'),

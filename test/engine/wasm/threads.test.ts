@@ -311,6 +311,8 @@ const calls: readonly Call[] = [
   convolution('in groups', 2, 3, 5, 3),
   convolution('by tiles', 3, 1, 9, 1, [16, 20]),
   convolution('by tiles in groups', 1, 2, 14, 1, [20, 16]),
+  convolution('by tiles, stride 2', 3, 1, 16, 2, [16, 20]),
+  convolution('by tiles in groups, stride 2', 2, 2, 14, 2, [40, 16]),
   pools(),
   call(
     'groupNorm',

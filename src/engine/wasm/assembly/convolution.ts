@@ -5,13 +5,12 @@
  * Per output one chain over taps, or over pixels and images, in ascending order, whatever columns a call is given: an
  * image's numbers depend neither on its batch nor on threads. Work is counted in panels: 8 columns of one image.
  */
-import { block } from './gemm'
+import { rowBlocks } from './rowBlocks'
 import { splat, storePart } from './simd'
-import { PANEL, ROWS, SPARE } from './tile'
+import { PANEL, SPARE } from './tile'
 
 /** Blocks as those of gemm. */
 const INNER: i32 = 256
-const X_ROWS: i32 = 96 / ROWS * ROWS
 const COLUMNS: i32 = 512
 
 // @ts-ignore: decorator
@@ -176,20 +175,6 @@ function turn4(out: usize, x0: usize, x1: usize, x2: usize, x3: usize): void {
   v128.store(out, v128.shuffle<f64>(b, d, 1, 3), 96)
 }
 
-/** Rows of x in the second-level cache, times panels. Strides in bytes. */
-export function rowBlocks(
-  out: usize, outStride: usize, x: usize, xStride: usize, panels: usize,
-  inner: i32, rows: i32, columns: i32, resume: bool, spare: usize,
-): void {
-  for (let row = 0; row < rows; row += X_ROWS) {
-    const height = min(X_ROWS, rows - row)
-    block(
-      out + <usize>row * outStride, outStride, x + <usize>row * xStride, xStride, 4, panels, <usize>inner << 5,
-      inner, height, columns, resume, 0, spare,
-    )
-  }
-}
-
 /**
  * out (rows, columns `first` to `end`) = weight (rows, inner) times the patches of one image, plus bias (0: none), a
  * number a row. `outRow` and `inner` in elements.
@@ -214,7 +199,8 @@ function patchProduct(
       const depth = min(INNER, inner - k)
       packPixels(panels, image, taps + (<usize>k << 2), depth, pixels + (<usize>column << 2), width)
       rowBlocks(
-        to, outStride, weight + (<usize>k << 2), weightStride, panels, depth, rows, width, k > 0 || bias != 0, spare,
+        to, outStride, weight + (<usize>k << 2), weightStride, panels, <usize>depth << 5, depth, rows, width, k > 0 || bias != 0,
+        spare,
       )
       k += depth
     } while (k < inner)
@@ -325,7 +311,7 @@ export function convolutionWeightGradient(
             panels, bordered ? buffer : source, taps + (<usize>column << 2), count, pixels + (<usize>k << 2), depth,
           )
           rowBlocks(
-            out + (<usize>column << 2), outStride, rows + (<usize>k << 2), <usize>positions << 2, panels,
+            out + (<usize>column << 2), outStride, rows + (<usize>k << 2), <usize>positions << 2, panels, <usize>depth << 5,
             depth, outputs, count, n > 0 || k > 0, scratch,
           )
         }

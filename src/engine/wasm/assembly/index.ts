@@ -23,5 +23,7 @@ export { rotary } from './rotary'
 export { copy, fill } from './simd'
 export { crossEntropy, crossEntropyPullback, softmax, softmaxPullback } from './softmax'
 export {
-  winograd, winogradQuads, winogradScratch, winogradWeightGradient, winogradWeightGradientScratch, winogradWeights,
-} from './winograd'
+  winograd, winogradQuads, winogradScratch,
+} from './winograd/winograd'
+export { winogradWeightGradient, winogradWeightGradientScratch } from './winograd/weightGradient'
+export { winogradWeights } from './winograd/weights'
