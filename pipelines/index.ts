@@ -21,6 +21,7 @@ export { type DiffuseOptions, diffuse, guidedDenoiser } from './diffusion/diffus
 export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
 export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
+export { type DenoiserInspection, inspectDenoiser } from './diffusion/inspectDenoiser.ts'
 export { type Integrated, type IntegrateOptions, integrate } from './diffusion/integrate.ts'
 export {
   type Autoencoder,
@@ -40,6 +41,7 @@ export {
   type LatentSet,
   textTokens,
 } from './diffusion/latentBatches.ts'
+export { type DenoiserMeasurement, type MeasuredDenoising, measureDenoiser } from './diffusion/measureDenoiser.ts'
 export type { ClassConditionalModel, Noisy, TextConditionalModel } from './diffusion/network.ts'
 export { networkOf, sampleInput } from './diffusion/networkOf.ts'
 export { type PictureBatch, pictureBatches, randomPictures } from './diffusion/pictureBatches.ts'

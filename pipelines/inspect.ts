@@ -1,6 +1,6 @@
 /** What a model costs, found by running it on the `shape` engine, which counts and computes nothing. */
 import type { ModelConfig } from '../src/codec/model.ts'
-import type { Named, Weights } from '../src/context.ts'
+import type { Weights } from '../src/context.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { shapeEngine } from '../src/engine/shape/engine.ts'
 import type { HostTensors } from '../src/format/hostTensor.ts'
@@ -10,8 +10,9 @@ import { type ParameterSpec, parametersOf } from '../src/initialize.ts'
 import { key } from '../src/random.ts'
 import { emptyMatrix } from '../src/tensor/quantizedMatrix.ts'
 import { scope } from '../src/tensor/scope.ts'
-import { empty, sizeOf } from '../src/tensor/tensor.ts'
+import { sizeOf } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
+import { type Cost, cost, declared } from './cost.ts'
 import { decoder, truncate } from './decoder.ts'
 import { everyLogits, nextLogits } from './languageModel.ts'
 import { modelOf } from './model.ts'
@@ -66,9 +67,6 @@ const BYTES = 4
 
 const row = (length: number): Tokens => ({ ids: new Int32Array(length), shape: [1, length] })
 
-const declared = (specs: Specs, engine: Engine): Named =>
-  Object.fromEntries(Array.from(specs, ([name, { shape }]) => [name, empty(engine, shape)]))
-
 /** With matrices in the types that they are stored in. */
 const declaredAs = (stored: StoredMatrices, specs: Specs, engine: Engine): Weights => ({
   ...declared(new Map(Array.from(specs).filter(([name]) => !stored.has(name))), engine),
@@ -79,26 +77,6 @@ const declaredAs = (stored: StoredMatrices, specs: Specs, engine: Engine): Weigh
 
 type Specs = ReadonlyMap<string, ParameterSpec>
 type StoredMatrices = ReturnType<typeof storedMatrices>
-
-interface Cost {
-  readonly flops: number
-  /** Read and written by kernels. */
-  readonly movedBytes: number
-  /** Most at once. */
-  readonly peakBytes: number
-}
-
-const cost = (engine: Engine, work: () => void): Cost => {
-  const { counter } = engine
-  const { flops, movedBytes } = counter
-  counter.peakBytes = counter.liveBytes
-  work()
-  return {
-    flops: counter.flops - flops,
-    movedBytes: counter.movedBytes - movedBytes,
-    peakBytes: counter.peakBytes,
-  }
-}
 
 /** Decoding at the first and at the last position, and a prompt of full context; the caches are there already. */
 const decoding = (config: ModelConfig, specs: Specs, stored: StoredMatrices) => {

@@ -1,5 +1,6 @@
 import type { Planes } from '../../operators/convolution/planes.ts'
 import type { NetworkConfig } from '../../src/codec/denoising.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { shapeEngine } from '../../src/engine/shape/engine.ts'
 import { empty } from '../../src/tensor/tensor.ts'
 import { times } from '../../src/tensor/times.ts'
@@ -13,7 +14,7 @@ export const networkOf = (config: NetworkConfig): ClassConditionalModel =>
   config.model_type === 'dit' ? dit(config) : unet(config)
 
 /** An input of the right shapes, from which parameters are declared. */
-export const sampleInput = ({ in_channels, height, width }: NetworkConfig): Noisy => {
-  const picture: Planes = empty(shapeEngine(), [1, in_channels, height, width])
+export const sampleInput = ({ in_channels, height, width }: NetworkConfig, engine: Engine = shapeEngine()): Noisy => {
+  const picture: Planes = empty(engine, [1, in_channels, height, width])
   return [picture, times([0]), tokens([0], [1, 1])]
 }

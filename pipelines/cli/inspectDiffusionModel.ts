@@ -1,0 +1,63 @@
+import { readDenoiser } from '../diffusion/denoisingFiles.ts'
+import { type DenoiserInspection, inspectDenoiser } from '../diffusion/inspectDenoiser.ts'
+import { type DenoiserMeasurement, measureDenoiser } from '../diffusion/measureDenoiser.ts'
+import { networkOf } from '../diffusion/networkOf.ts'
+import { folderSource } from '../folder.ts'
+import { upload } from '../parameters.ts'
+import { engineOf, type Flags } from './common.ts'
+import { bytes, type Measured, measureAll, measuredRows, table } from './inspectionText.ts'
+import { grouped, type Printer } from './printer.ts'
+
+const textOf = (
+  kind: string,
+  engine: string,
+  { parameters, tensors, picture, classes, flops, bytes: moved, memory }: DenoiserInspection,
+  measured: readonly Measured<DenoiserMeasurement>[],
+) =>
+  `${table(tensors.map(({ name, shape }) => [name, `[${shape.join(', ')}]`]))}\n${table([
+    ['model', kind],
+    ['parameters', grouped(parameters)],
+    ['picture', `${picture.join(' x ')}: channels, height, width`],
+    ['classes', classes.length === 0 ? 'none' : classes.join(', ')],
+    ['FLOPs a picture, denoising', `${grouped(flops.denoise)}, the network once`],
+    ['FLOPs a picture, training', grouped(flops.train)],
+    ['moved a picture, denoising', bytes(moved.denoise)],
+    ['moved a picture, training', bytes(moved.train)],
+    ['memory, parameters', bytes(memory.parameters)],
+    ['memory, denoising', `${bytes(memory.denoise)} at most for one picture`],
+    ['memory, training', `${bytes(memory.train)} at most for one picture, without the optimizer's`],
+    ['engine', engine],
+    ...measured.flatMap(each =>
+      measuredRows(
+        each,
+        each.denoise.map(pass => [`${pass.pictures} ${pass.pictures === 1 ? 'picture' : 'pictures'}`, pass]),
+      ),
+    ),
+  ])}`
+
+/** A folder of a diffusion model: what it is and costs. */
+export const inspectDiffusionModel = async (folder: string, flags: Flags, say: Printer): Promise<void> => {
+  const { config, tensors } = readDenoiser(folderSource(folder))
+  const { engine, why } = await engineOf(flags)
+  const inspection = inspectDenoiser(config)
+  say.note(why)
+  const measureOn = async (each: typeof engine): Promise<DenoiserMeasurement> => {
+    const parameters = upload(tensors, each)
+    const measurement = await measureDenoiser({ config, model: networkOf(config.network) }, parameters, each)
+    for (const parameter of Object.values(parameters)) parameter.release()
+    return measurement
+  }
+  const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
+  const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
+  const { name, backend } = engine
+  const { network, prediction_type: prediction, beta_schedule: schedule } = config
+  say.result(
+    { model: network.model_type, prediction, schedule, ...inspection, types, engine: { name, backend }, measured },
+    textOf(
+      `${network.model_type} that predicts ${prediction} on the ${schedule} schedule, stored as ${types.join(', ')}`,
+      `${name} (${backend})`,
+      inspection,
+      measured,
+    ),
+  )
+}
