@@ -16,6 +16,7 @@ import { autoencoderOf, decoded, promptedDenoiser, scalingFactor } from '../pipe
 import { captionedLatents, encodeSet, textTokens } from '../pipelines/diffusion/latentBatches.ts'
 import type { Noisy } from '../pipelines/diffusion/network.ts'
 import { networkOf } from '../pipelines/diffusion/networkOf.ts'
+import { pictureSamples } from '../pipelines/diffusion/pictureBatches.ts'
 import { averagesOf, trainDenoiser } from '../pipelines/diffusion/trainDenoiser.ts'
 import { textUnet } from '../pipelines/diffusion/unet.ts'
 import { vae } from '../pipelines/diffusion/vae.ts'
@@ -118,10 +119,23 @@ export const unconditionalDigits = async (engine: Engine, tools: Tools): Promise
   const tensors = await kept(tools, 'digits-unconditional', async () => {
     const options = trainingOptions({ steps: 8000, seed: 2 })
     const training = untold(mnist(tools))
-    const run = denoisingRun({ engine, config, options, training, validation: { ...training, count: 0 }, from: null })
+    const run = denoisingRun({
+      engine,
+      config,
+      options,
+      training: pictureSamples(training),
+      validation: pictureSamples({ ...training, count: 0 }),
+      from: null,
+    })
     return averagesOf(await trained('unconditional', options.steps, run, tools.say))
   })
-  const opened = { config, model: networkOf(config.network), parameters: upload(tensors, engine), schedule }
+  const opened = {
+    config,
+    model: networkOf(config.network),
+    parameters: upload(tensors, engine),
+    schedule,
+    tokenizer: null,
+  }
   return ({ labels, steps, seed }) =>
     denoise({
       engine,

@@ -30,9 +30,9 @@ export const inPrecision = (tensor: HostTensor, precision: Precision): HostTenso
 export const convertPrecision = (folder: string, precision: Precision, out: string): number => {
   const source = folderSource(folder)
   if (holdsDenoiser(source)) {
-    const { config, tensors } = readDenoiser(source)
+    const { tensors, ...rest } = readDenoiser(source)
     const converted = new Map([...tensors].map(([name, tensor]) => [name, inPrecision(tensor, precision)]))
-    writeFiles(out, denoiserFiles(config, converted))
+    writeFiles(out, denoiserFiles({ ...rest, tensors: converted }))
     return bytesOfWeights(converted)
   }
   const model = readFolder(folder)

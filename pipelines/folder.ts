@@ -2,6 +2,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { tokenizerFileNames } from '../operators/token/loadTokenizer.ts'
+import type { Tokenizer } from '../operators/token/tokenizer.ts'
+import { tokenizerConfigJson, tokenizerJson } from '../operators/token/tokenizerJson.ts'
 import { orThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import { encodeModelConfig, type ModelConfig } from '../src/codec/model.ts'
@@ -24,6 +26,8 @@ import {
   WEIGHTS,
   WEIGHTS_INDEX,
 } from './modelFiles.ts'
+
+const TOKENIZER_CONFIG = 'tokenizer_config.json'
 
 /** Other loaders ask for it before they read a file of PyTorch's layout. */
 export const METADATA = { format: 'pt' }
@@ -65,6 +69,12 @@ export const rewriteFolder = (folder: string, model: ModelFiles, out: string): v
 
 /** Tensors of one safetensors file. */
 export const readTensors = (path: string): HostTensors => hostTensors(orThrow(readSafetensors(readBytes(path), path)))
+
+/** The files of a tokenizer. */
+export const tokenizerPieces = (tokenizer: Tokenizer): [string, Pieces][] => [
+  [TOKENIZER, textPieces(tokenizerJson(tokenizer))],
+  [TOKENIZER_CONFIG, textPieces(tokenizerConfigJson(tokenizer))],
+]
 
 /** A model to be written to a folder. */
 export interface ModelContents {

@@ -7,17 +7,19 @@ export {
   autoencoderConfig,
   autoencoderPresets,
 } from './diffusion/autoencoderPresets.ts'
+export { captionsOf } from './diffusion/captions.ts'
 export { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './diffusion/denoise.ts'
-export { type OpenedDenoiser, openDenoiserFiles, readDenoiser } from './diffusion/denoisingFiles.ts'
+export { type DenoiserFiles, type OpenedDenoiser, openDenoiserFiles, readDenoiser } from './diffusion/denoisingFiles.ts'
 export { denoisingObjective, evenLevels } from './diffusion/denoisingObjective.ts'
 export {
+  type DenoisingParts,
   type DenoisingPreset,
   type DenoisingPresetName,
   denoisingConfig,
   denoisingPresets,
 } from './diffusion/denoisingPresets.ts'
 export { type DenoisingRun, denoisingRun } from './diffusion/denoisingRun.ts'
-export { type DiffuseOptions, diffuse, guidedDenoiser } from './diffusion/diffuse.ts'
+export { type DiffuseOptions, diffuse, guidedDenoiser, type Shown } from './diffusion/diffuse.ts'
 export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
 export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
@@ -37,16 +39,31 @@ export {
 export {
   type CaptionOptions,
   captionedLatents,
+  captionTelling,
   encodeSet,
   type LatentSet,
+  latentSamples,
+  scaledLatents,
   textTokens,
 } from './diffusion/latentBatches.ts'
 export { type DenoiserMeasurement, type MeasuredDenoising, measureDenoiser } from './diffusion/measureDenoiser.ts'
 export type { ClassConditionalModel, Noisy, TextConditionalModel } from './diffusion/network.ts'
-export { networkOf, sampleInput } from './diffusion/networkOf.ts'
-export { type PictureBatch, pictureBatches, randomPictures } from './diffusion/pictureBatches.ts'
+export { autoencoderIn, denoisingNetwork, denoisingParameters, networkOf, sampleInput } from './diffusion/networkOf.ts'
+export {
+  type BatchOptions,
+  classTelling,
+  orderedBatches,
+  type PictureBatch,
+  pictureBatches,
+  pictureSamples,
+  randomBatches,
+  randomPictures,
+  type Samples,
+  type Telling,
+} from './diffusion/pictureBatches.ts'
 export { type ResidualMlpOptions, residualMlp } from './diffusion/residualMlp.ts'
 export { levelsOf, samplerOf } from './diffusion/samplerOf.ts'
+export { told } from './diffusion/telling.ts'
 export { averagesOf, type DenoiserTraining, trainDenoiser } from './diffusion/trainDenoiser.ts'
 export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from './diffusion/trainWithSamples.ts'
 export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './diffusion/unet.ts'

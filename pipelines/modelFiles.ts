@@ -5,6 +5,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { loadTokenizer, tokenizerFileNames } from '../operators/token/loadTokenizer.ts'
+import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decode, orThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import { parseJson } from '../src/codec/json.ts'
@@ -102,12 +103,8 @@ export interface OpenedModel extends GenerationModel {
 const listOf = (ids: number | readonly number[] | null): readonly number[] =>
   ids === null ? [] : typeof ids === 'number' ? [ids] : ids
 
-/**
- * Opens a language model from its Hugging Face files: config.json, weights, tokenizer.json. `endIds` and `beginId` are those of the generation
- * configuration, else of the model's.
- */
-export const openModelFiles = (source: FileSource, engine: Engine): OpenedModel => {
-  const { config, tensors, generation } = readModel(source)
+/** The tokenizer of a model's files. */
+export const tokenizerOf = (source: FileSource): Tokenizer => {
   const found = tokenizerFileNames.map(names =>
     names.flatMap(name => {
       const bytes = source.read(name)
@@ -116,7 +113,16 @@ export const openModelFiles = (source: FileSource, engine: Engine): OpenedModel 
   )
   const files = found.find((set, i) => set[0]?.name.endsWith(`/${tokenizerFileNames[i]?.[0]}`))
   if (files === undefined) throw new InputError(`${source.where}: expected ${TOKENIZER}, found none`)
-  const tokenizer = loadTokenizer(files)
+  return loadTokenizer(files)
+}
+
+/**
+ * Opens a language model from its Hugging Face files: config.json, weights, tokenizer.json. `endIds` and `beginId` are those of the generation
+ * configuration, else of the model's.
+ */
+export const openModelFiles = (source: FileSource, engine: Engine): OpenedModel => {
+  const { config, tensors, generation } = readModel(source)
+  const tokenizer = tokenizerOf(source)
   if (tokenizer.vocabularySize > config.vocab_size)
     throw new InputError(
       `${source.where}: the tokenizer has ${tokenizer.vocabularySize} tokens, the model ${config.vocab_size}`,

@@ -20,6 +20,7 @@ export { type ModelContents, openModel, readFolder, writeFolder } from './folder
 export * from './index.ts'
 export { openEngine } from './openEngine.ts'
 export { quantizeFolder, type Sizes } from './quantizeFolder.ts'
+export { readCaptions } from './readCaptions.ts'
 export { readPicture, readPictures } from './readPictures.ts'
 export { readText } from './readText.ts'
 export { openTokenizer, saveTokenizer } from './tokenizerFiles.ts'

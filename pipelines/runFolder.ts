@@ -16,7 +16,7 @@ import type { RunStep, Snapshot } from './runTraining.ts'
  */
 export const openRunFolder = async <A>(
   { out, resume }: { readonly out: string; readonly resume: boolean },
-  begin: () => A,
+  begin: () => A | Promise<A>,
   goOn: (checkpoint: string) => A | Promise<A>,
 ): Promise<A> => {
   const checkpoint = latestCheckpoint(out)
@@ -25,7 +25,7 @@ export const openRunFolder = async <A>(
     throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
   }
   if (existsSync(join(out, CONFIG))) throw new InputError(`${out}: holds a model already; choose another folder`)
-  const begun = begin()
+  const begun = await begin()
   ensureFolder(resolve(out))
   onPath(out, () => accessSync(out, constants.W_OK))
   return begun

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
-import type { DenoisingConfig } from '../../src/codec/denoising.ts'
+import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
 import { DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
 import { nonEmptyText, nullable, positiveInteger, text, where, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
@@ -9,7 +9,7 @@ import { InputError } from '../../src/errors.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../src/format/pictures.ts'
 import { openDenoiser } from '../diffusion/denoisingFolder.ts'
-import { diffuse } from '../diffusion/diffuse.ts'
+import { diffuse, type Shown } from '../diffusion/diffuse.ts'
 import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
@@ -34,6 +34,7 @@ const fileOf = (ending: string) =>
 
 const DiffuseFlags = t.type({
   class: nullable(nonEmptyText),
+  prompt: nullable(t.readonlyArray(nonEmptyText, 'texts')),
   count: nullable(fromText(positiveInteger)),
   out: nullable(fileOf('.png')),
   zoom: withDefault(fromText(positiveInteger), 4),
@@ -57,15 +58,26 @@ const classesOf = (text: string, { class_names: names }: DenoisingConfig): numbe
     return id
   })
 
+/** What is to be drawn where somebody said so. */
+const askedFor = (
+  { class: classes, prompt }: { readonly class: string | null; readonly prompt: readonly string[] | null },
+  config: DenoisingConfig,
+): readonly Shown[] | null => {
+  if (prompt === null) return classes === null ? null : classesOf(classes, config)
+  if (classes !== null) throw new InputError('--prompt: expected it without --class, found both')
+  if (config.text_encoder === null)
+    throw new InputError(`--prompt: expected a model that is told texts, found one that is told classes; see --class`)
+  return prompt
+}
+
 interface Layout {
-  readonly labels: readonly number[]
+  readonly labels: readonly Shown[]
   readonly columns: number
 }
 
-/** A column a class; one class fills a square. */
-const layoutOf = (classes: readonly number[] | null, each: number, config: DenoisingConfig): Layout => {
-  const { num_classes } = config.network
-  const wanted = classes ?? Array.from({ length: Math.max(1, num_classes) }, (_, i) => i)
+/** A column a class or text; one alone fills a square. */
+const layoutOf = (asked: readonly Shown[] | null, each: number, { class_names }: DenoisingConfig): Layout => {
+  const wanted = asked ?? Array.from({ length: Math.max(1, class_names.length) }, (_, i) => i)
   const columns = wanted.length === 1 ? Math.ceil(Math.sqrt(each)) : wanted.length
   return { labels: Array.from({ length: each }, () => wanted).flat(), columns }
 }
@@ -82,14 +94,14 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const { engine, why } = await engineOf(flags)
   const opened = openDenoiser(path, engine)
   const { config } = opened
-  const { network } = config
+  const size = pictureSizeOf(config)
   const toFile = asked.out !== null || asked.frames !== null
-  const classes = asked.class === null ? null : classesOf(asked.class, config)
-  const usual = (classes?.length ?? network.num_classes) <= 1 ? SQUARE : toFile ? ROWS : 1
-  const { labels, columns } = layoutOf(classes, asked.count ?? usual, config)
-  const init = asked.init === null ? {} : { init: readFitting(asked.init, network) }
+  const wanted = askedFor(asked, config)
+  const usual = (wanted ?? config.class_names).length <= 1 ? SQUARE : toFile ? ROWS : 1
+  const { labels, columns } = layoutOf(wanted, asked.count ?? usual, config)
+  const init = asked.init === null ? {} : { init: readFitting(asked.init, size) }
   // White is to be made up.
-  const mask = asked.mask === null ? {} : { mask: readFitting(asked.mask, network).map(value => (value > 0 ? 0 : 1)) }
+  const mask = asked.mask === null ? {} : { mask: readFitting(asked.mask, size).map(value => (value > 0 ? 0 : 1)) }
   const frames$ = diffuse(opened, engine, { ...own, ...init, ...mask, labels })
 
   say.note(why)
@@ -98,14 +110,14 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const animation: Pictures[] = []
   const began = performance.now()
   const last = await consume(frames$, io, frame => {
-    const pictures = picturesOf(frame.sample, network, labels.length)
+    const pictures = picturesOf(frame.sample, size, labels.length)
     if (asked.frames !== null) animation.push(pictureGrid(pictures, { columns, zoom: asked.zoom }))
     screen?.frame(pictures)
     say.result({ step: frame.step, steps: frame.steps, sigma: frame.sigma }, '')
   })
   if (last === null) return
   const seconds = (performance.now() - began) / 1000
-  const pictures = picturesOf(last.sample, network, labels.length)
+  const pictures = picturesOf(last.sample, size, labels.length)
   if (asked.out !== null) writeGrid(asked.out, pictures, columns, asked.zoom)
   if (asked.frames !== null) await writeFrames(asked.frames, animation)
   screen?.end(pictures, !toFile)
@@ -121,8 +133,13 @@ export const addDiffuse = (program: Command, io: Io): void => {
     .argument('[folder]', 'a folder that `train-diffusion` writes (default: the bundled model)')
     .option('--class <names>', 'what to draw: class names, separated by commas (all of them)')
     .option(
+      '--prompt <text>',
+      'what to draw, in words, of a model that is told texts; again for another picture',
+      (text: string, before: readonly string[] = []) => [...before, text],
+    )
+    .option(
       '--count <number>',
-      `pictures of each class (1 for the terminal, ${ROWS} for a file; of a single class ${SQUARE})`,
+      `pictures of each class or text (1 for the terminal, ${ROWS} for a file; of a single one ${SQUARE})`,
     )
     .option('--sampler <name>', `${samplerNames.join(', ')} (ddim)`)
     .option('--levels <name>', `${levelNames.join(', ')} (trailing; exponential for langevin)`)

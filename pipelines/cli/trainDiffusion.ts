@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
+import { pictureSizeOf } from '../../src/codec/denoising.ts'
 import { denoisingTrainingFields } from '../../src/codec/denoisingTraining.ts'
 import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
 import { flagName } from '../../src/codec/flag.ts'
+import { readAutoencoder } from '../diffusion/autoencoderFolder.ts'
+import { captionsOf } from '../diffusion/captions.ts'
 import type { Frame } from '../diffusion/denoise.ts'
 import { denoisingPresets } from '../diffusion/denoisingPresets.ts'
 import {
@@ -11,10 +14,13 @@ import {
   denoisingTrainingFolder,
   trainDenoiserInFolder,
 } from '../diffusion/denoisingTrainingFolder.ts'
+import { folderSource } from '../folder.ts'
+import { readCaptions } from '../readCaptions.ts'
 import { readPictures } from '../readPictures.ts'
 import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } from './common.ts'
 import { followTraining } from './followTraining.ts'
 import type { Io } from './io.ts'
+import { modelPath } from './modelPath.ts'
 import { picturesOf, writeGrid } from './pictureFiles.ts'
 import { runHelp } from './trainFlags.ts'
 
@@ -31,6 +37,9 @@ const help = {
 const TrainFlags = t.type({
   out: nonEmptyText,
   preset: nullable(DenoisingPresetNameCodec),
+  latent: nullable(nonEmptyText),
+  /** True is the classes' names in words. */
+  captions: nullable(t.union([nonEmptyText, t.literal(true)], 'a file')),
   resume: withDefault(boolean, false),
 })
 
@@ -42,14 +51,18 @@ const ZOOM = 2
 
 const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
-  const asked = decodeOrThrow(TrainFlags, flags, flagName)
+  const { latent: coder, captions: texts, ...asked } = decodeOrThrow(TrainFlags, flags, flagName)
   const own = given(flags, Object.keys(denoisingTrainingFields))
   const pictures = readPictures(data)
+  const latent = coder === null ? null : readAutoencoder(folderSource(modelPath(coder)))
+  const { classes } = pictures
+  const captions = texts === null ? null : texts === true ? captionsOf(classes) : readCaptions(texts, classes)
   const { engine, why } = await engineOf(flags)
-  const folder = await denoisingTrainingFolder({ ...asked, own, pictures, engine })
-  const write = (path: string, { sample, shape: [count = 0] }: Frame): void =>
-    writeGrid(path, picturesOf(sample, folder.run.config.network, count), Math.min(count, 10), ZOOM)
+  const folder = await denoisingTrainingFolder({ ...asked, latent, captions, own, pictures, engine })
   say.note(why)
+  const size = pictureSizeOf(folder.run.config)
+  const write = (path: string, { sample, shape: [count = 0] }: Frame): void =>
+    writeGrid(path, picturesOf(sample, size, count), Math.min(count, 10), ZOOM)
   await followTraining(trainDenoiserInFolder(folder), folder, write, say, io)
 }
 
@@ -63,6 +76,14 @@ export const addTrainDiffusion = (program: Command, io: Io): void => {
     .argument('<data>', DATA)
     .requiredOption('--out <folder>', 'where checkpoints and the model go')
     .option('--preset <name>', `${Object.keys(denoisingPresets).join(', ')} (default: digits)`)
+    .option(
+      '--latent <folder>',
+      'of `train-autoencoder`: diffuse its latents; a copy of it goes to --out (preset: latent)',
+    )
+    .option(
+      '--captions [file.json]',
+      'tell the model texts, not classes: those of a file, { "class": ["text", …], … }; else the names of the classes, as "a seven"',
+    )
     .option('--weighting <name>', 'what a noise level counts: simple, snr, truncatedSnr, minSnr (simple)')
     .option('--flip', 'turn pictures left to right at random')
     .option('--resume', 'go on from the last checkpoint, exactly as if never stopped')

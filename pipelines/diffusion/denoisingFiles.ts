@@ -3,27 +3,31 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import type { NoiseSchedule } from '../../operators/diffusion/index.ts'
+import type { Tokenizer } from '../../operators/token/tokenizer.ts'
 import { decode, orThrow } from '../../src/codec/decode.ts'
 import { DenoisingConfig } from '../../src/codec/denoising.ts'
 import { only } from '../../src/codec/fields.ts'
 import { parseJson } from '../../src/codec/json.ts'
 import type { Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
+import { InputError } from '../../src/errors.ts'
 import type { HostTensors } from '../../src/format/hostTensor.ts'
 import { checkTensors } from '../../src/format/modelTensors.ts'
-import { parametersOf } from '../../src/initialize.ts'
-import { CONFIG, type FileSource, needed, weightsOf } from '../modelFiles.ts'
+import { CONFIG, type FileSource, needed, tokenizerOf, weightsOf } from '../modelFiles.ts'
 import { upload } from '../parameters.ts'
-import type { ClassConditionalModel } from './network.ts'
-import { networkOf, sampleInput } from './networkOf.ts'
+import type { ClassConditionalModel, TextConditionalModel } from './network.ts'
+import { denoisingNetwork, denoisingParameters } from './networkOf.ts'
 import { scheduleOf } from './scheduleOf.ts'
 
 /** A diffusion model opened on an engine. */
 export interface OpenedDenoiser {
   readonly config: DenoisingConfig
-  readonly model: ClassConditionalModel
+  readonly model: ClassConditionalModel | TextConditionalModel
+  /** Those of the autoencoder among them. */
   readonly parameters: Named
   readonly schedule: NoiseSchedule
+  /** What reads the texts it is told; null where it is told classes. */
+  readonly tokenizer: Tokenizer | null
 }
 
 const Kind = t.type({ model_type: only('denoising-diffusion') })
@@ -32,10 +36,16 @@ const Kind = t.type({ model_type: only('denoising-diffusion') })
 export const holdsDenoiser = (source: FileSource): boolean =>
   Kind.is(orThrow(parseJson(needed(source, CONFIG), `${source.where}/${CONFIG}`)))
 
-/** Configuration and weights, or an InputError that names the file, and in it the field or tensor. */
-export const readDenoiser = (
-  source: FileSource,
-): { readonly config: DenoisingConfig; readonly tensors: HostTensors } => {
+/** A diffusion model's files, checked against each other. */
+export interface DenoiserFiles {
+  readonly config: DenoisingConfig
+  readonly tensors: HostTensors
+  /** What reads the texts it is told; null where it is told classes. */
+  readonly tokenizer: Tokenizer | null
+}
+
+/** Configuration, weights and tokenizer, or an InputError that names the file, and in it the field or tensor. */
+export const readDenoiser = (source: FileSource): DenoiserFiles => {
   const path = `${source.where}/${CONFIG}`
   const config = orThrow(
     pipe(
@@ -43,17 +53,24 @@ export const readDenoiser = (
       E.chain(value => decode(DenoisingConfig, value, path)),
     ),
   )
-  const specs = parametersOf(networkOf(config.network), sampleInput(config.network))
-  const shapes = new Map([...specs].map(([name, { shape }]) => [name, shape]))
-  return { config, tensors: orThrow(checkTensors(shapes, weightsOf(source), source.where)) }
+  const shapes = new Map([...denoisingParameters(config)].map(([name, { shape }]) => [name, shape]))
+  const tensors = orThrow(checkTensors(shapes, weightsOf(source), source.where))
+  const { text_encoder } = config
+  const tokenizer = text_encoder === null ? null : tokenizerOf(source)
+  if (tokenizer !== null && text_encoder !== null && tokenizer.vocabularySize > text_encoder.vocab_size)
+    throw new InputError(
+      `${source.where}: the tokenizer has ${tokenizer.vocabularySize} tokens, the model ${text_encoder.vocab_size}`,
+    )
+  return { config, tensors, tokenizer }
 }
 
 export const openDenoiserFiles = (source: FileSource, engine: Engine): OpenedDenoiser => {
-  const { config, tensors } = readDenoiser(source)
+  const { config, tensors, tokenizer } = readDenoiser(source)
   return {
     config,
-    model: networkOf(config.network),
+    model: denoisingNetwork(config),
     parameters: upload(tensors, engine),
     schedule: scheduleOf(config),
+    tokenizer,
   }
 }

@@ -1,7 +1,9 @@
+import type { Tokenizer } from '../../operators/token/tokenizer.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
-import { DenoisingConfig } from '../../src/codec/denoising.ts'
+import { DenoisingConfig, NetworkConfig } from '../../src/codec/denoising.ts'
+import { latentSize, type VaeConfig } from '../../src/codec/vae.ts'
 import { InputError } from '../../src/errors.ts'
-import type { PictureSet } from '../../src/format/pictures.ts'
+import { describeSize, type PictureSet } from '../../src/format/pictures.ts'
 
 /** A network and how it is trained; the pictures give the rest of the configuration. */
 export interface DenoisingPreset {
@@ -27,6 +29,16 @@ const digits = {
   training: { ...untilShown, steps: 8000, batch: 32, averageDecay: 0.999, validation: 0.01, evaluateEvery: 500 },
 } as const
 
+const quick = {
+  ...untilShown,
+  steps: 200,
+  batch: 16,
+  warmup: 10,
+  averageDecay: 0.95,
+  evaluateEvery: 100,
+  checkpointEvery: 50,
+} as const
+
 export const denoisingPresets = {
   /** The bundled model. */
   digits,
@@ -36,6 +48,11 @@ export const denoisingPresets = {
   'digits-dit': {
     network: { model_type: 'dit', patch_size: 4, hidden_size: 128, depth: 5, num_heads: 4 },
     training: { ...untilShown, steps: 12000, averageDecay: 0.9995, validation: 0.01, evaluateEvery: 500 },
+  },
+  /** A U-Net of 0.7 M parameters over latents of digits, 7 x 7. */
+  latent: {
+    network: { model_type: 'unet', model_channels: 64, channel_mult: [1], num_res_blocks: 1, attention_levels: [0] },
+    training: { ...digits.training, steps: 5000, learningRate: 1.5e-3 },
   },
   /** Seconds to train: for trying things out and for tests. */
   tiny: {
@@ -47,29 +64,74 @@ export const denoisingPresets = {
       num_heads: 2,
       frequency_embedding_size: 32,
     },
-    training: {
-      ...untilShown,
-      steps: 200,
-      batch: 16,
-      warmup: 10,
-      averageDecay: 0.95,
-      evaluateEvery: 100,
-      checkpointEvery: 50,
+    training: quick,
+  },
+  'tiny-unet': {
+    network: {
+      model_type: 'unet',
+      model_channels: 16,
+      channel_mult: [1],
+      num_res_blocks: 1,
+      attention_levels: [0],
+      num_heads: 2,
     },
+    training: quick,
   },
 } as const satisfies Readonly<Record<string, DenoisingPreset>>
 
 export type DenoisingPresetName = keyof typeof denoisingPresets
 
+/** What a model is made of besides its network. */
+export interface DenoisingParts {
+  /** Whose latents are diffused; the pictures themselves unless given. */
+  readonly autoencoder?: VaeConfig | null
+  /** By class the texts that say it, and what reads them; classes are told unless given. */
+  readonly text?: { readonly captions: readonly (readonly string[])[]; readonly tokenizer: Tokenizer } | null
+}
+
 /** The configuration of a preset for pictures. Ones that it does not fit are an InputError. */
-export const denoisingConfig = ({ network, diffusion }: DenoisingPreset, pictures: PictureSet): DenoisingConfig => {
+export const denoisingConfig = (
+  preset: DenoisingPreset,
+  pictures: PictureSet,
+  { autoencoder = null, text = null }: DenoisingParts = {},
+): DenoisingConfig => {
   const { channels, height, width, classes } = pictures
   if (channels !== 1 && channels !== 3)
     throw new InputError(`pictures: expected grey ones or ones in red, green and blue, found ${channels} channels`)
-  const shape = { in_channels: channels, height, width, num_classes: classes.length }
-  return decodeOrThrow(
-    DenoisingConfig,
-    { ...diffusion, network: { ...network, ...shape }, class_names: classes },
-    'model',
-  )
+  if (autoencoder !== null && describeSize(autoencoderSize(autoencoder)) !== describeSize(pictures))
+    throw new InputError(
+      `autoencoder: expected one of pictures of ${describeSize(pictures)}, found one of ${describeSize(autoencoderSize(autoencoder))}`,
+    )
+  const size = autoencoder === null ? { in_channels: channels, height, width } : latentSize(autoencoder)
+  const shape = { ...size, num_classes: text === null ? classes.length : 0 }
+  const network = decodeOrThrow(NetworkConfig, { ...preset.network, ...shape }, 'model')
+  const parts = text === null ? { network } : withText(network, text)
+  return decodeOrThrow(DenoisingConfig, { ...preset.diffusion, ...parts, autoencoder, class_names: classes }, 'model')
+}
+
+const autoencoderSize = ({ in_channels: channels, height, width }: VaeConfig) => ({ channels, height, width })
+
+/** A network that reads texts with a transformer of one layer, as wide as its own top resolution. */
+const withText = (network: NetworkConfig, { captions, tokenizer }: NonNullable<DenoisingParts['text']>) => {
+  if (network.model_type !== 'unet')
+    throw new InputError(
+      `captions: expected a network of type unet, which alone is told texts; found ${network.model_type}`,
+    )
+  const { model_channels: width, num_heads: heads } = network
+  const longest = captions.flat().reduce((most, caption) => Math.max(most, tokenizer.encode(caption).length), 0)
+  return {
+    network: { ...network, context_dim: width },
+    captions,
+    text_encoder: {
+      vocab_size: tokenizer.vocabularySize,
+      // One more, so that every text is seen to end.
+      n_positions: longest + 1,
+      n_embd: width,
+      n_layer: 1,
+      n_head: heads,
+      embd_pdrop: 0,
+      resid_pdrop: 0,
+      attn_pdrop: 0,
+    },
+  }
 }

@@ -1,4 +1,4 @@
-import { defer, finalize, type Observable } from 'rxjs'
+import { concatMap, defer, finalize, map, type Observable, of } from 'rxjs'
 import {
   classifierFree,
   conditioned,
@@ -9,21 +9,29 @@ import {
   predictor,
 } from '../../operators/diffusion/index.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
+import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
 import { DiffusingOptions } from '../../src/codec/diffusing.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { InputError } from '../../src/errors.ts'
 import { Region } from '../../src/tensor/region.ts'
-import { type Shape, tensor } from '../../src/tensor/tensor.ts'
-import { tokens } from '../../src/tensor/tokens.ts'
+import { scope } from '../../src/tensor/scope.ts'
+import { read, type Shape, tensor } from '../../src/tensor/tensor.ts'
+import type { Tokens } from '../../src/tensor/tokens.ts'
 import type { Pace } from '../../streams/index.ts'
 import { type DenoiseControls, denoise, type Frame } from './denoise.ts'
 import type { OpenedDenoiser } from './denoisingFiles.ts'
+import { type Autoencoder, arrived, decoded } from './latent.ts'
+import { autoencoderIn } from './networkOf.ts'
 import { levelsOf, samplerOf } from './samplerOf.ts'
+import { told } from './telling.ts'
+
+/** What a picture is to show: a class id, the number of classes for any; or a text, which a model told classes takes for a class' name. */
+export type Shown = number | string
 
 /** What is not given has the defaults of `DiffusingOptions`. */
 export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
-  /** The class of each picture to draw; the number of classes for any. */
-  readonly labels: ArrayLike<number>
+  /** What each picture is to show. */
+  readonly labels: ArrayLike<Shown>
   /** One picture, on [-1, 1], to start from instead of noise; or the known part of `mask`. (channels, height, width). */
   readonly init?: ArrayLike<number>
   /** 1 where `init` is kept, 0 where it is made up; (channels, height, width). Starts from noise. */
@@ -32,31 +40,23 @@ export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
   readonly changes$?: Observable<Partial<DenoiseControls>>
 }
 
-/** What samplers ask of a model for these classes, guided without a classifier. Predicted pictures are kept within [-1, 1]. */
-export const guidedDenoiser = (
-  { config, model, parameters }: OpenedDenoiser,
-  labels: ArrayLike<number>,
-  guidance: number,
-): Denoiser => {
-  const none = config.network.num_classes
-  const told = (ids: ArrayLike<number>) => predictor(conditioned(model, tokens(ids, [ids.length, 1])), parameters)
-  const [conditional, unconditional] = [told(labels), told(new Int32Array(labels.length).fill(none))]
-  const untold = none === 0 || Array.from(labels).every(label => label === none)
+/** What samplers ask of a model for these pictures, guided without a classifier. Predicted pictures are kept within [-1, 1]; latents have no such bounds. */
+export const guidedDenoiser = (opened: OpenedDenoiser, labels: ArrayLike<Shown>, guidance: number): Denoiser => {
+  const { config, model, parameters } = opened
+  const shown = Array.from(labels, label => (label === config.class_names.length ? null : label))
+  const asked = (tokens: Tokens) => predictor(conditioned(model, tokens), parameters)
+  const conditional = asked(told(opened, shown))
+  const unconditional = asked(told(opened, new Array<null>(shown.length).fill(null)))
+  const untold = shown.every(label => label === null)
   return denoiser(classifierFree(conditional, unconditional, untold ? 0 : guidance), {
     prediction: config.prediction_type,
-    clip: 1,
-    clippedNoise: 'rederived',
+    ...(config.autoencoder === null ? { clip: 1, clippedNoise: 'rederived' } : {}),
   })
 }
 
-/**
- * Draws one picture for each label, as a stream of frames (see `denoise`): from noise, from a picture noised part of the way (`init`, `strength`; SDEdit), or around
- * the part of a picture that a mask keeps (RePaint). Cold, and a function of its arguments. Classes or pictures that do not fit the model are an InputError.
- */
-export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOptions): Observable<Frame> => {
-  const { labels, init, mask, changes$, demand$, scheduler } = given
-  const options = decodeOrThrow(DiffusingOptions, given, 'diffusing options')
-  const { in_channels: channels, height, width, num_classes } = opened.config.network
+/** What is wrong with what a model is asked to draw. */
+const checkAsked = (config: DenoisingConfig, { labels, init, mask }: DiffuseOptions): void => {
+  const { in_channels: channels, height, width } = pictureSizeOf(config)
   const size = channels * height * width
   for (const [name, values] of Object.entries({ init, mask }))
     if (values !== undefined && values.length !== size)
@@ -66,12 +66,27 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
   if (mask !== undefined && init === undefined)
     throw new InputError('mask: expected a picture to keep part of, found none')
   if (labels.length === 0) throw new InputError('labels: expected at least one, found none')
+  const classes = config.class_names.length
   for (const label of Array.from(labels))
-    if (!Number.isInteger(label) || label < 0 || label > num_classes)
-      throw new InputError(`class: expected one of 0 to ${num_classes - 1}, found ${label}`)
+    if (typeof label === 'number' && (!Number.isInteger(label) || label < 0 || label > classes))
+      throw new InputError(`class: expected one of 0 to ${classes - 1}, found ${label}`)
+}
+
+/**
+ * Draws one picture for each label, as a stream of frames (see `denoise`): from noise, from a picture noised part of the way (`init`, `strength`; SDEdit), or around
+ * the part of a picture that a mask keeps (RePaint). Where latents are diffused, `init` is encoded, the mask keeps those latents that it keeps whole, and every frame is
+ * decoded. Cold, and a function of its arguments. Classes, texts or pictures that do not fit the model are an InputError.
+ */
+export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOptions): Observable<Frame> => {
+  const { labels, init, mask, changes$, demand$, scheduler } = given
+  const { config, parameters, schedule } = opened
+  const options = decodeOrThrow(DiffusingOptions, given, 'diffusing options')
+  checkAsked(config, given)
+  const { in_channels: channels, height, width } = config.network
   const shape: Shape = [labels.length, channels, height, width]
-  const levels = levelsOf(opened.schedule, options)
+  const levels = levelsOf(schedule, options)
   const sampler = samplerOf(options, levels)
+  const coder = autoencoderIn(config, parameters)
   const common = {
     engine,
     shape,
@@ -81,26 +96,59 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
     ...(demand$ === undefined ? {} : { demand$ }),
     ...(scheduler === undefined ? {} : { scheduler }),
   }
-  if (init === undefined) return denoise({ ...common, sampler, levels })
-  if (mask === undefined)
-    return denoise({
-      ...common,
-      sampler,
-      levels: partialLevels(levels, options.strength),
-      init: repeated(init, labels.length),
+  const partly = (known: Float32Array): Observable<Frame> =>
+    denoise({ ...common, sampler, levels: partialLevels(levels, options.strength), init: known })
+  const around = (known: Float32Array, kept: ArrayLike<number>): Observable<Frame> =>
+    defer(() => {
+      const region = new Region()
+      const tensors = region.run(() => ({
+        known: tensor(engine, shape, known),
+        mask: tensor(engine, [1, channels, height, width], kept),
+      }))
+      return denoise({ ...common, sampler: inpaint(sampler, { ...tensors, repeats: options.repeats }), levels }).pipe(
+        finalize(() => region.close()),
+      )
     })
-  return defer(() => {
-    const region = new Region()
-    const [known, kept] = region.run(() => [
-      tensor(engine, shape, repeated(init, labels.length)),
-      tensor(engine, [1, channels, height, width], mask),
-    ])
-    return denoise({
-      ...common,
-      sampler: inpaint(sampler, { known, mask: kept, repeats: options.repeats }),
-      levels,
-    }).pipe(finalize(() => region.close()))
-  })
+  const frames$ =
+    init === undefined
+      ? denoise({ ...common, sampler, levels })
+      : encoded(engine, config, coder, init).pipe(
+          map(picture => repeated(picture, labels.length)),
+          concatMap(known => (mask === undefined ? partly(known) : around(known, maskOf(config, mask)))),
+        )
+  return coder === null ? frames$ : frames$.pipe(decoded(engine, coder))
+}
+
+/** A picture as what is diffused. */
+const encoded = (
+  engine: Engine,
+  config: DenoisingConfig,
+  coder: Autoencoder | null,
+  picture: ArrayLike<number>,
+): Observable<ArrayLike<number>> => {
+  if (coder === null) return of(picture)
+  const { in_channels, height, width } = pictureSizeOf(config)
+  return defer(() =>
+    arrived(scope(() => ({ data: read(coder.encode(tensor(engine, [1, in_channels, height, width], picture))) })).data),
+  )
+}
+
+/** A mask as one of what is diffused: of latents it keeps those all of whose pixels it keeps. */
+const maskOf = (config: DenoisingConfig, mask: ArrayLike<number>): ArrayLike<number> => {
+  if (config.autoencoder === null) return mask
+  const { in_channels, height, width } = config.network
+  const size = pictureSizeOf(config)
+  const factor = size.height / height
+  const kept = new Float32Array(in_channels * height * width).fill(1)
+  for (let i = 0; i < size.in_channels * size.height * size.width; i++) {
+    const [x, y] = [i % size.width, Math.floor(i / size.width) % size.height]
+    const at = Math.floor(y / factor) * width + Math.floor(x / factor)
+    for (let channel = 0; channel < in_channels; channel++) {
+      const place = channel * height * width + at
+      kept[place] = Math.min(kept[place] ?? 0, mask[i] ?? 0)
+    }
+  }
+  return kept
 }
 
 const repeated = (picture: ArrayLike<number>, count: number): Float32Array => {

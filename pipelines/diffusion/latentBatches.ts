@@ -3,12 +3,12 @@ import type { Tokenizer } from '../../operators/token/tokenizer.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { InputError } from '../../src/errors.ts'
 import { type PictureSet, pictureSize, toSigned } from '../../src/format/pictures.ts'
-import { fold, integers, type Key, uniform } from '../../src/random.ts'
+import { type Key, uniform } from '../../src/random.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { read, type Shape, tensor } from '../../src/tensor/tensor.ts'
 import { type Tokens, tokens } from '../../src/tensor/tokens.ts'
 import type { Autoencoder } from './latent.ts'
-import type { PictureBatch } from './pictureBatches.ts'
+import { type BatchOptions, type PictureBatch, randomBatches, type Samples, type Telling } from './pictureBatches.ts'
 
 export interface LatentSet {
   readonly count: number
@@ -45,6 +45,12 @@ export const encodeSet = async (engine: Engine, { encode }: Autoencoder, set: Pi
   return { count, shape, latents: all, labels }
 }
 
+/** A set's latents times a factor. */
+export const scaledLatents = (set: LatentSet, factor: number): LatentSet => ({
+  ...set,
+  latents: set.latents.map(value => value * factor),
+})
+
 /** Texts as token ids (batch, length), each ended and then filled up with the token that ends a text. A longer one is an InputError. */
 export const textTokens = (tokenizer: Tokenizer, texts: readonly string[], length: number): Tokens => {
   const ids = new Int32Array(texts.length * length).fill(tokenizer.endId ?? 0)
@@ -60,9 +66,6 @@ export const textTokens = (tokenizer: Tokenizer, texts: readonly string[], lengt
 }
 
 export interface CaptionOptions {
-  readonly batch: number
-  /** Part of the texts that are empty, so that guidance works. */
-  readonly dropLabels: number
   readonly tokenizer: Tokenizer
   /** Tokens a text. */
   readonly length: number
@@ -70,28 +73,37 @@ export interface CaptionOptions {
   readonly captions: readonly (readonly string[])[]
 }
 
-/** Batch number `index` of a run: latents drawn with replacement, each with one of its class' captions. A function of the key and the index alone. */
-export const captionedLatents = (
-  { count, shape, latents, labels }: LatentSet,
-  { batch, dropLabels, tokenizer, length, captions }: CaptionOptions,
-  key: Key,
-): ((index: number) => PictureBatch) => {
-  if (count === 0) throw new InputError('latents: expected at least one to train on, found none')
-  const size = latents.length / count
-  return index => {
-    const drawn = fold(key, index)
-    const rows = integers(fold(drawn, 'rows'), batch, count)
-    const dropped = uniform(fold(drawn, 'labels'), batch)
-    const chosen = uniform(fold(drawn, 'captions'), batch)
-    const pictures = new Float32Array(batch * size)
-    rows.forEach((row, i) => {
-      pictures.set(latents.subarray(row * size, (row + 1) * size), i * size)
+/** By one of their class' captions, the first where no key chooses; the empty text says nothing. (batch, length). */
+export const captionTelling =
+  ({ tokenizer, length, captions }: CaptionOptions): Telling =>
+  (classes, key) => {
+    const chosen = key === null ? null : uniform(key, classes.length)
+    const texts = classes.map((id, i) => {
+      const names = captions[id ?? -1] ?? []
+      return names[Math.floor((chosen?.[i] ?? 0) * names.length)] ?? ''
     })
-    const texts = Array.from(rows, (row, i) => {
-      const names = captions[labels?.[row] ?? -1] ?? []
-      if ((dropped[i] ?? 0) < dropLabels) return ''
-      return names[Math.floor((chosen[i] ?? 0) * names.length)] ?? ''
-    })
-    return { index, shape: [batch, ...shape], pictures, labels: textTokens(tokenizer, texts, length) }
+    return textTokens(tokenizer, texts, length)
   }
-}
+
+export const latentSamples = ({ count, shape, latents, labels }: LatentSet): Samples => ({
+  count,
+  shape,
+  labels,
+  gathered: rows => {
+    const size = latents.length / count
+    const all = new Float32Array(rows.length * size)
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0
+      all.set(latents.subarray(row * size, (row + 1) * size), i * size)
+    }
+    return all
+  },
+})
+
+/** Batches of latents, each with one of its class' captions; see `randomBatches`. */
+export const captionedLatents = (
+  set: LatentSet,
+  { batch, dropLabels, ...captions }: CaptionOptions & Omit<BatchOptions, 'flip'>,
+  key: Key,
+): ((index: number) => PictureBatch) =>
+  randomBatches(latentSamples(set), { batch, dropLabels, flip: false }, captionTelling(captions), key)

@@ -5,8 +5,10 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { DitConfig } from './dit.ts'
-import { oneOf, only, positiveInteger, text, withDefault, withRules } from './fields.ts'
+import { nonEmptyText, nullable, oneOf, only, positiveInteger, text, withDefault, withRules } from './fields.ts'
+import { Gpt2Config } from './gpt2.ts'
 import { UnetConfig } from './unet.ts'
+import { latentSize, VaeConfig } from './vae.ts'
 
 export type NetworkConfig = DitConfig | UnetConfig
 
@@ -33,14 +35,47 @@ const fields = {
   num_train_timesteps: withDefault(positiveInteger, 1000),
   /** Names by class id. */
   class_names: withDefault(t.readonlyArray(text, 'an array of names'), []),
+  /** Whose latents are diffused; null where pictures are. */
+  autoencoder: nullable(VaeConfig),
+  /** What reads a text of `n_positions` tokens, for a network that is told texts; null where it is told classes. */
+  text_encoder: nullable(Gpt2Config),
+  /** By class, the texts that say it, the first of which asks for the class; none where no texts are told. */
+  captions: withDefault(t.readonlyArray(t.readonlyArray(nonEmptyText, 'an array of texts')), []),
 }
 
 export const DenoisingConfig = withRules(t.exact(t.type(fields), 'a diffusion model configuration'), [
   {
     field: 'class_names',
-    holds: ({ class_names, network }) => class_names.length === network.num_classes,
-    expected: ({ network }) => `${network.num_classes} names, one a class`,
+    holds: config => config.class_names.length === classesOf(config),
+    expected: config => `${classesOf(config)} names, one a class`,
     found: ({ class_names }) => class_names,
+  },
+  {
+    field: 'network',
+    holds: ({ network, autoencoder }) =>
+      autoencoder === null || sizeText(latentSize(autoencoder)) === sizeText(network),
+    expected: ({ autoencoder }) =>
+      `the size of the autoencoder's latents, ${autoencoder && sizeText(latentSize(autoencoder))}`,
+    found: ({ network }) => sizeText(network),
+  },
+  {
+    field: 'text_encoder',
+    holds: ({ network, text_encoder }) =>
+      text_encoder === null || (network.model_type === 'unet' && network.context_dim === text_encoder.n_embd),
+    expected: () => "one as wide as a U-Net's context_dim",
+    found: ({ text_encoder }) => text_encoder?.n_embd,
   },
 ])
 export type DenoisingConfig = t.TypeOf<typeof DenoisingConfig>
+
+/** A network that is told texts has no classes of its own. */
+const classesOf = ({ network, text_encoder, captions }: t.TypeOf<t.TypeC<typeof fields>>): number =>
+  text_encoder === null ? network.num_classes : captions.length
+
+type Size = Pick<NetworkConfig, 'in_channels' | 'height' | 'width'>
+
+const sizeText = ({ in_channels, height, width }: Size): string => `[${in_channels},${height},${width}]`
+
+/** The size of the pictures that a model draws. */
+export const pictureSizeOf = ({ network, autoencoder }: Pick<DenoisingConfig, 'network' | 'autoencoder'>): Size =>
+  autoencoder ?? network

@@ -41,3 +41,9 @@ export const VaeConfig = withRules(t.exact(t.type(fields), 'a VAE configuration'
   },
 ])
 export type VaeConfig = t.TypeOf<typeof VaeConfig>
+
+/** The size of a latent picture. */
+export const latentSize = ({ latent_channels, height, width, channel_mult }: VaeConfig) => {
+  const factor = 2 ** (channel_mult.length - 1)
+  return { in_channels: latent_channels, height: height / factor, width: width / factor }
+}

@@ -58,7 +58,7 @@ test('clipped pictures and their noise still make up the sample', t => {
         ...Array.from(noisy, (value, i) => Math.abs(at.alpha * (clean[i] ?? 0) + at.sigma * (rest[i] ?? 0) - value)),
       )
     }
-    t.ok(apart(guidedDenoiser({ config, model, parameters, schedule }, [0, 1], 3)(x, at)) < 1e-12)
+    t.ok(apart(guidedDenoiser({ config, model, parameters, schedule, tokenizer: null }, [0, 1], 3)(x, at)) < 1e-12)
     const kept = denoiser(y => scale(y, 3), { prediction: 'x0', clip: 1 })
     t.ok(apart(kept(x, at)) > 0.1, "control: noise that stays the model's")
   })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Subject } from 'rxjs'
+import type { Test } from 'tape'
 import { Interrupted } from '../../../pipelines/cli/io.ts'
 import { run } from '../../../pipelines/cli/run.ts'
 
@@ -55,6 +56,13 @@ export const fluxion = async (
 }
 
 export const jsonLines = (text: string): readonly unknown[] => linesOf(text).map((line): unknown => JSON.parse(line))
+
+/** Fails with code 2 and one line that says so. */
+export const refused = async (t: Test, args: readonly string[], message: string): Promise<void> => {
+  const { code, stderr } = await fluxion(args)
+  t.deepEqual([code, stderr.trim().split('\n').length], [2, 1], stderr.trim())
+  t.ok(stderr.startsWith('fluxion: ') && stderr.includes(message), message)
+}
 
 export const MAIN = fileURLToPath(new URL('../../../pipelines/cli/main.ts', import.meta.url))
 
