@@ -1,7 +1,7 @@
 import { readDenoiser } from '../diffusion/denoisingFiles.ts'
 import { type DenoiserInspection, inspectDenoiser } from '../diffusion/inspectDenoiser.ts'
 import { type DenoiserMeasurement, measureDenoiser } from '../diffusion/measureDenoiser.ts'
-import { networkOf } from '../diffusion/networkOf.ts'
+import { denoisingNetwork } from '../diffusion/networkOf.ts'
 import { folderSource } from '../folder.ts'
 import { upload } from '../parameters.ts'
 import { engineOf, type Flags } from './common.ts'
@@ -43,7 +43,7 @@ export const inspectDiffusionModel = async (folder: string, flags: Flags, say: P
   say.note(why)
   const measureOn = async (each: typeof engine): Promise<DenoiserMeasurement> => {
     const parameters = upload(tensors, each)
-    const measurement = await measureDenoiser({ config, model: networkOf(config.network) }, parameters, each)
+    const measurement = await measureDenoiser({ config, model: denoisingNetwork(config) }, parameters, each)
     for (const parameter of Object.values(parameters)) parameter.release()
     return measurement
   }

@@ -128,6 +128,7 @@ const withText = (network: NetworkConfig, { captions, tokenizer }: NonNullable<D
       n_positions: longest + 1,
       n_embd: width,
       n_layer: 1,
+      eos_token_id: tokenizer.endId,
       n_head: heads,
       embd_pdrop: 0,
       resid_pdrop: 0,

@@ -1,17 +1,15 @@
 /** What a diffusion model costs, found by running it on the `shape` engine, which counts and computes nothing. */
-import type { DenoisingConfig } from '../../src/codec/denoising.ts'
+import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
 import { context } from '../../src/context.ts'
 import { shapeEngine } from '../../src/engine/shape/engine.ts'
-import { parametersOf } from '../../src/initialize.ts'
 import { key } from '../../src/random.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { sizeOf } from '../../src/tensor/tensor.ts'
-import { tokens } from '../../src/tensor/tokens.ts'
 import { cost, declared } from '../cost.ts'
 import type { InspectedTensor } from '../inspect.ts'
 import { lossGradient } from '../trainer.ts'
 import { denoisingObjective } from './denoisingObjective.ts'
-import { networkOf, sampleInput } from './networkOf.ts'
+import { denoisingNetwork, denoisingParameters, saidOfNone, sampleInput } from './networkOf.ts'
 import { scheduleOf } from './scheduleOf.ts'
 
 /** Of one picture; a multiply and an add count two. */
@@ -26,7 +24,7 @@ export interface DenoiserInspection {
   /** Numbers in all parameter tensors. */
   readonly parameters: number
   readonly tensors: readonly InspectedTensor[]
-  /** Channels, height and width. */
+  /** Channels, height and width of what is drawn; latents are smaller. */
   readonly picture: readonly [number, number, number]
   readonly classes: readonly string[]
   readonly flops: OfPicture
@@ -38,9 +36,11 @@ export interface DenoiserInspection {
 
 /** Parameters, shapes, FLOPs and memory of a configuration's network. */
 export const inspectDenoiser = (config: DenoisingConfig): DenoiserInspection => {
-  const model = networkOf(config.network)
-  const { in_channels, height, width, num_classes } = config.network
-  const specs = parametersOf(model, sampleInput(config.network))
+  const model = denoisingNetwork(config)
+  const { in_channels, height, width } = config.network
+  const picture = pictureSizeOf(config)
+  const specs = denoisingParameters(config)
+  const labels = saidOfNone(config, 1)
   const tensors = Array.from(specs, ([name, { shape }]) => ({
     name,
     shape,
@@ -51,7 +51,12 @@ export const inspectDenoiser = (config: DenoisingConfig): DenoiserInspection => 
   const parameters = declared(specs, engine)
   const held = engine.counter.liveBytes
   const step = context(parameters, { differentiable: false })
-  const denoise = cost(engine, () => scope(() => model(step, sampleInput(config.network, engine)).value).release())
+  const denoise = cost(engine, () =>
+    scope(() => {
+      const [noisy, time] = sampleInput(config.network, engine)
+      return model(step, [noisy, time, labels]).value
+    }).release(),
+  )
   const train = cost(engine, () =>
     lossGradient(
       denoisingObjective({
@@ -66,7 +71,7 @@ export const inspectDenoiser = (config: DenoisingConfig): DenoiserInspection => 
         index: 0,
         shape: [1, in_channels, height, width],
         pictures: new Float32Array(in_channels * height * width),
-        labels: tokens([num_classes], [1, 1]),
+        labels,
       },
       key(0),
     ),
@@ -74,7 +79,7 @@ export const inspectDenoiser = (config: DenoisingConfig): DenoiserInspection => 
   return {
     parameters: tensors.reduce((sum, { elements }) => sum + elements, 0),
     tensors,
-    picture: [in_channels, height, width],
+    picture: [picture.in_channels, picture.height, picture.width],
     classes: config.class_names,
     flops: { denoise: denoise.flops, train: train.flops },
     bytes: { denoise: denoise.movedBytes, train: train.movedBytes },

@@ -5,9 +5,9 @@ import type { Engine } from '../../src/engine/engine.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { times } from '../../src/tensor/times.ts'
-import { tokens } from '../../src/tensor/tokens.ts'
 import { type Ceilings, ceilingsOf, type Timed, underCeilings } from '../ceilings.ts'
 import type { OpenedDenoiser } from './denoisingFiles.ts'
+import { saidOfNone } from './networkOf.ts'
 
 /** The network once, of so many pictures. */
 export interface MeasuredDenoising extends Timed {
@@ -28,12 +28,12 @@ export const measureDenoiser = async (
   engine: Engine,
 ): Promise<DenoiserMeasurement> => {
   const ceilings = await ceilingsOf(engine, parameters)
-  const { in_channels, height, width, num_classes } = config.network
+  const { in_channels, height, width } = config.network
   const step = context(parameters, { differentiable: false })
   const pass = async (pictures: number): Promise<MeasuredDenoising> => {
     const shape = [pictures, in_channels, height, width]
     const noisy: Planes = tensor(engine, shape, new Float32Array(pictures * in_channels * height * width))
-    const labels = tokens(new Int32Array(pictures).fill(num_classes), [pictures, 1])
+    const labels = saidOfNone(config, pictures)
     const time = times(new Float32Array(pictures))
     const timed = await underCeilings(ceilings, engine, () => scope(() => model(step, [noisy, time, labels]).value))
     noisy.release()

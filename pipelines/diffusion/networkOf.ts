@@ -8,7 +8,7 @@ import { type ParameterSpec, parametersOf } from '../../src/initialize.ts'
 import { scoped } from '../../src/operator.ts'
 import { empty } from '../../src/tensor/tensor.ts'
 import { times } from '../../src/tensor/times.ts'
-import { tokens } from '../../src/tensor/tokens.ts'
+import { type Tokens, tokens } from '../../src/tensor/tokens.ts'
 import { gpt } from '../gpt.ts'
 import { dit } from './dit.ts'
 import { type Autoencoder, autoencoderOf } from './latent.ts'
@@ -32,6 +32,12 @@ export const denoisingNetwork = ({
 export const sampleInput = ({ in_channels, height, width }: NetworkConfig, engine: Engine = shapeEngine()): Noisy => {
   const picture: Planes = empty(engine, [1, in_channels, height, width])
   return [picture, times([0]), tokens([0], [1, 1])]
+}
+
+/** What a model is told of so many pictures of which nothing is known, in the shape in which it is told anything. */
+export const saidOfNone = ({ network, text_encoder }: DenoisingConfig, count: number): Tokens => {
+  const length = text_encoder?.n_positions ?? 1
+  return tokens(new Int32Array(count * length).fill(text_encoder?.eos_token_id ?? network.num_classes), [count, length])
 }
 
 /** Where a latent diffusion model keeps its autoencoder's parameters. */

@@ -53,6 +53,14 @@ test('L11: latent diffusion resumed equals never stopped, told classes and told 
     await fluxion(['train-autoencoder', path('bars'), '--out', path('other'), ...tiny, '--steps', '12', '--seed', '9'])
     await refused(t, [...again, '--latent', path('other')], '--latent: expected ')
 
+    const inspected = await fluxion(['inspect', path('text-whole'), '--no-measure', '--json'])
+    t.equal(inspected.code, 0, inspected.stderr)
+    t.deepEqual(
+      jsonLines(inspected.stdout).map(line => Object(line).picture),
+      [[1, SIDE, SIDE]],
+      'inspect opens it',
+    )
+
     const half = ['convert', 'precision', path('text-whole'), '--to', 'F16', '--out', path('converted')]
     t.equal((await fluxion(half)).code, 0)
     const prompted = await fluxion(['diffuse', path('converted'), '--prompt', 'above', '--steps', '2'])
