@@ -1,5 +1,5 @@
 import type { Context } from '../src/context.ts'
-import type { Activation } from '../src/engine/engine.ts'
+import type { Activation } from '../src/engine/fused.ts'
 import { activationWithSlope, activation as alone } from '../src/kernel/activation.ts'
 import { multiply } from '../src/kernel/binary.ts'
 import { type Pulled, valueOnly } from '../src/operator.ts'

@@ -1,6 +1,6 @@
 import { normalInit } from '../src/context.ts'
 import { define } from '../src/define.ts'
-import type { Activation } from '../src/engine/engine.ts'
+import type { Activation } from '../src/engine/fused.ts'
 import type { Operator } from '../src/operator.ts'
 import { activation, silu } from './activation.ts'
 import type { Hidden } from './hidden.ts'

@@ -7,8 +7,10 @@ import { linear } from '../operators/linear.ts'
 import { layerNorm } from '../operators/norm/layerNorm.ts'
 import { learnedPositions } from '../operators/position/learnedPositions.ts'
 import type { Gpt2Config } from '../src/codec/gpt2.ts'
-import type { Activation } from '../src/engine/engine.ts'
-import { compose, type Operator, residual, scoped, sequence, stack } from '../src/operator.ts'
+import { compose, residual, sequence, stack } from '../src/compose.ts'
+import type { Activation } from '../src/engine/fused.ts'
+import type { Operator } from '../src/operator.ts'
+import { scoped } from '../src/scoped.ts'
 import type { LanguageModel } from './languageModel.ts'
 
 const activations: Readonly<Record<Gpt2Config['activation_function'], Activation>> = {

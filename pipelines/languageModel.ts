@@ -1,6 +1,7 @@
 import type { Hidden, Logits } from '../operators/hidden.ts'
 import { lastPosition } from '../operators/lastPosition.ts'
-import { compose, type Operator, sequence } from '../src/operator.ts'
+import { compose, sequence } from '../src/compose.ts'
+import type { Operator } from '../src/operator.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
 
 /** A model of p(x_t | x_<t): token ids to hidden vectors, and those to logits over the vocabulary. */

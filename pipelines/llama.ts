@@ -5,7 +5,9 @@ import type { Hidden } from '../operators/hidden.ts'
 import { linear } from '../operators/linear.ts'
 import { rmsNorm } from '../operators/norm/rmsNorm.ts'
 import type { LlamaConfig } from '../src/codec/llama.ts'
-import { compose, type Operator, residual, scoped, sequence, stack } from '../src/operator.ts'
+import { compose, residual, sequence, stack } from '../src/compose.ts'
+import type { Operator } from '../src/operator.ts'
+import { scoped } from '../src/scoped.ts'
 import type { LanguageModel } from './languageModel.ts'
 
 /** x + attention(norm(x)), then x + swiGlu(norm(x)), with RMS norms and rotary positions. */

@@ -1,14 +1,7 @@
 import type { Context, Named } from './context.ts'
+import { accumulateCotangents, type Cotangent } from './cotangent.ts'
 import { zeros } from './kernel/fill.ts'
-import {
-  accumulateCotangents,
-  type Cotangent,
-  concat,
-  joinStates,
-  type Operator,
-  type Pulled,
-  valueOnly,
-} from './operator.ts'
+import { concat, joinStates, type Operator, type Pulled, valueOnly } from './operator.ts'
 import { Tensor } from './tensor/tensor.ts'
 
 /** A named intermediate value of a `define`. Holds its cotangent while a pullback runs. */

@@ -9,6 +9,7 @@ export { decodeModelConfig, encodeModelConfig, type ModelConfig } from './codec/
 export { TrainingOptions } from './codec/training.ts'
 export { UnetConfig } from './codec/unet.ts'
 export { VaeConfig } from './codec/vae.ts'
+export { add, category, compose, copy, id, parallel, residual, sequence, stack } from './compose.ts'
 export {
   type Context,
   context,
@@ -23,9 +24,11 @@ export {
   weight,
   zerosInit,
 } from './context.ts'
+export type { Cotangent } from './cotangent.ts'
 export { type Apply, define, type Wire } from './define.ts'
 export type { Counter } from './engine/counter.ts'
-export type { Activation, Engine, HostData } from './engine/engine.ts'
+export type { Engine, HostData } from './engine/engine.ts'
+export type { Activation } from './engine/fused.ts'
 export { type EngineName, engineNames, type Opened, type OpenOptions, openEngine } from './engine/open.ts'
 export { referenceEngine } from './engine/reference/engine.ts'
 export { shapeEngine } from './engine/shape/engine.ts'
@@ -39,25 +42,10 @@ export { halveMatrix, quantizeMatrix } from './format/quantized/quantizeMatrix.t
 export { readSafetensors, writeSafetensors } from './format/safetensors.ts'
 export { initialize, initialValues, type ParameterSpec, parametersOf } from './initialize.ts'
 export { chain, type Machine, pure } from './machine.ts'
-export {
-  add,
-  type Cotangent,
-  category,
-  checkpoint,
-  compose,
-  concat as addGradients,
-  copy,
-  id,
-  type Operator,
-  type Pulled,
-  parallel,
-  residual,
-  scoped,
-  sequence,
-  stack,
-} from './operator.ts'
+export { concat as addGradients, type Operator, type Pulled } from './operator.ts'
 export * as random from './random.ts'
 export { fold, type Key, key } from './random.ts'
+export { checkpoint, scoped } from './scoped.ts'
 export { flatten, unflatten } from './state.ts'
 export { type QuantizedMatrix, quantizedMatrix, type Weight } from './tensor/quantizedMatrix.ts'
 export { Region } from './tensor/region.ts'

@@ -1,5 +1,6 @@
+import { sequence } from '../../src/compose.ts'
 import { normalInit, parameter } from '../../src/context.ts'
-import { type Operator, sequence } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import type { Times } from '../../src/tensor/times.ts'
 import { silu } from '../activation.ts'

@@ -11,8 +11,8 @@ import {
   targetOf,
   type Weighting,
 } from '../../operators/diffusion/index.ts'
+import { compose } from '../../src/compose.ts'
 import type { Engine } from '../../src/engine/engine.ts'
-import { compose } from '../../src/operator.ts'
 import { fold, integers, type Key } from '../../src/random.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { times } from '../../src/tensor/times.ts'

@@ -12,9 +12,11 @@ import { linear } from '../../operators/linear.ts'
 import { adaptiveLayerNorm } from '../../operators/norm/adaptiveLayerNorm.ts'
 import { sinusoidalPositions2d } from '../../operators/position/sinusoidalPositions2d.ts'
 import type { DitConfig } from '../../src/codec/dit.ts'
+import { add, sequence } from '../../src/compose.ts'
 import { zerosInit } from '../../src/context.ts'
 import { define } from '../../src/define.ts'
-import { add, type Operator, scoped, sequence } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
+import { scoped } from '../../src/scoped.ts'
 import type { ClassConditionalModel, Noisy } from './network.ts'
 
 /** So many vectors of a block's width from the condition; zero at first, so that every block begins as the identity ("adaLN-Zero"). */

@@ -1,8 +1,10 @@
 import { gelu } from '../../operators/activation.ts'
 import type { DiffusionModel } from '../../operators/diffusion/denoiser.ts'
 import { linear } from '../../operators/linear.ts'
+import { add, parallel, residual, sequence, stack } from '../../src/compose.ts'
 import { normalInit } from '../../src/context.ts'
-import { add, type Operator, parallel, residual, scoped, sequence, stack } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
+import { scoped } from '../../src/scoped.ts'
 import { type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import type { Times } from '../../src/tensor/times.ts'
 

@@ -8,10 +8,12 @@ import { halvesOfChannels } from '../../operators/latent/halvesOfChannels.ts'
 import { reparametrize } from '../../operators/latent/reparametrize.ts'
 import { groupNorm } from '../../operators/norm/groupNorm.ts'
 import type { VaeConfig } from '../../src/codec/vae.ts'
+import { add, residual, sequence, stack } from '../../src/compose.ts'
 import { zerosInit } from '../../src/context.ts'
 import { define } from '../../src/define.ts'
 import { scale as times } from '../../src/kernel/binary.ts'
-import { add, type Operator, residual, scoped, sequence, stack } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
+import { scoped } from '../../src/scoped.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 
 /** A variational autoencoder: pictures as Gaussians over small latent pictures, and back. */

@@ -1,4 +1,4 @@
-import type { Activation } from '../engine/engine.ts'
+import type { Activation } from '../engine/fused.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { add, multiply, scalar, scale } from './binary.ts'

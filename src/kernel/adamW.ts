@@ -1,4 +1,4 @@
-import type { AdamWNumbers } from '../engine/engine.ts'
+import type { AdamWNumbers } from '../engine/fused.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape } from './axis.ts'

@@ -1,4 +1,4 @@
-import type { AttentionSizes } from '../engine/engine.ts'
+import type { AttentionSizes } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'

@@ -1,4 +1,4 @@
-import type { AttentionSizes } from '../engine/engine.ts'
+import type { AttentionSizes } from '../engine/fused.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, type Tensor, tensor } from '../tensor/tensor.ts'
 import { add, scale } from './binary.ts'

@@ -1,4 +1,4 @@
-import type { AxisView } from '../engine/engine.ts'
+import type { AxisView } from '../engine/primitives.ts'
 import { ShapeError } from '../errors.ts'
 import { type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'
 

@@ -1,4 +1,4 @@
-import type { BinaryOp, Broadcast } from '../engine/engine.ts'
+import type { BinaryOp, Broadcast } from '../engine/primitives.ts'
 import { ShapeError } from '../errors.ts'
 import { type Axes, empty, type Shape, sizeOf, type Tensor, tensor } from '../tensor/tensor.ts'
 import { sameShape } from './axis.ts'

@@ -1,4 +1,4 @@
-import type { CrossEntropySizes } from '../engine/engine.ts'
+import type { CrossEntropySizes } from '../engine/fused.ts'
 import { InputError, ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor, tensor } from '../tensor/tensor.ts'

@@ -1,4 +1,4 @@
-import type { GroupNormSizes } from '../engine/engine.ts'
+import type { GroupNormSizes } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, sizeOf, type Tensor } from '../tensor/tensor.ts'

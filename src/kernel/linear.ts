@@ -1,4 +1,4 @@
-import type { MatmulSizes } from '../engine/engine.ts'
+import type { MatmulSizes } from '../engine/primitives.ts'
 import { ShapeError } from '../errors.ts'
 import { isTensor, type Weight } from '../tensor/quantizedMatrix.ts'
 import { scope } from '../tensor/scope.ts'

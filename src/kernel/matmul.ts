@@ -1,4 +1,4 @@
-import type { MatmulSizes } from '../engine/engine.ts'
+import type { MatmulSizes } from '../engine/primitives.ts'
 import { ShapeError } from '../errors.ts'
 import { type Axes, empty, type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'
 import { sameShape } from './axis.ts'

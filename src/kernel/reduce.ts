@@ -1,4 +1,4 @@
-import type { ReduceOp } from '../engine/engine.ts'
+import type { ReduceOp } from '../engine/primitives.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Shape, type Tensor } from '../tensor/tensor.ts'
 import { axisOf, replaceAt, sameShape, viewOf } from './axis.ts'

@@ -1,4 +1,4 @@
-import type { UnaryOp } from '../engine/engine.ts'
+import type { UnaryOp } from '../engine/primitives.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { launch } from './launch.ts'
 

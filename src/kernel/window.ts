@@ -1,4 +1,4 @@
-import type { Window } from '../engine/engine.ts'
+import type { Window } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { concat } from '../kernel/slice.ts'
 import { scope } from '../tensor/scope.ts'

@@ -1,10 +1,12 @@
 /** Random composites of small operators on (rows, WIDTH), with the parameters they read. */
 import fc from 'fast-check'
+import { residual, sequence } from '../../src/compose.ts'
 import { type Context, context, keyAt } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { dropout } from '../../src/kernel/dropout.ts'
-import { type Operator, residual, scoped, sequence } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
 import { fold, key, normal } from '../../src/random.ts'
+import { scoped } from '../../src/scoped.ts'
 import { sizeOf, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import {
   activationOperator,

@@ -1,6 +1,6 @@
 /** Kernels with their pullbacks as operators, so that the laws of operators (D3, D4) hold each pullback kernel. */
 import { type Context, parameter, zerosInit } from '../../src/context.ts'
-import type { Activation } from '../../src/engine/engine.ts'
+import type { Activation } from '../../src/engine/fused.ts'
 import { activationWithSlope } from '../../src/kernel/activation.ts'
 import { type AttentionOptions, attention, attentionPullback } from '../../src/kernel/attention.ts'
 import { lastLength } from '../../src/kernel/axis.ts'

@@ -1,6 +1,7 @@
 /** Random problems for every public kernel of src/kernel, values and pullbacks: the input of laws K1 and K2. */
 import fc from 'fast-check'
-import type { Activation, BinaryOp, Fused, UnaryOp } from '../../src/engine/engine.ts'
+import type { Activation, Fused } from '../../src/engine/fused.ts'
+import { binaryOps, type UnaryOp, unaryOps } from '../../src/engine/primitives.ts'
 import type { WeightType } from '../../src/format/quantized/hostMatrix.ts'
 import { halveMatrix, quantizeMatrix } from '../../src/format/quantized/quantizeMatrix.ts'
 import { activation, activationWithSlope } from '../../src/kernel/activation.ts'
@@ -85,26 +86,7 @@ const withTensors =
 
 const present = (...xs: readonly (Tensor | null)[]): Tensor[] => xs.filter(x => x !== null)
 
-const unaryOps: readonly UnaryOp[] = [
-  'negate',
-  'exp',
-  'log',
-  'sqrt',
-  'reciprocalSqrt',
-  'reciprocal',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'relu',
-  'square',
-  'abs',
-  'sin',
-  'cos',
-  'step',
-  'round',
-]
 const positive: ReadonlySet<UnaryOp> = new Set<UnaryOp>(['log', 'sqrt', 'reciprocalSqrt', 'reciprocal'])
-const binaryOps: readonly BinaryOp[] = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual']
 const activations: readonly Activation[] = ['relu', 'gelu', 'geluTanh', 'silu', 'tanh', 'sigmoid']
 
 /** Away from zero: divisors and arguments of logarithms. */

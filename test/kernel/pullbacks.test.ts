@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import test from 'tape'
 import { context } from '../../src/context.ts'
-import type { Activation } from '../../src/engine/engine.ts'
+import type { Activation } from '../../src/engine/fused.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { scale } from '../../src/kernel/binary.ts'
 import type { Operator } from '../../src/operator.ts'

@@ -5,7 +5,8 @@
  * Numerical Algorithms, 2nd ed., chapter 3 (running error analysis, 3.3).
  */
 import { countAllocation, counter, countFree } from '../../src/engine/counter.ts'
-import type { BinaryOp, Broadcast, Engine, Primitives, UnaryOp } from '../../src/engine/engine.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import type { BinaryOp, Broadcast, Primitives, UnaryOp } from '../../src/engine/primitives.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { Storage } from '../../src/tensor/storage.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'

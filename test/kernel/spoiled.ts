@@ -1,5 +1,7 @@
 /** Wrong engines, for the negative controls of law K1: one kernel is off by a thousandth in its largest element, or drops a term. */
-import type { Engine, Fused, Primitives } from '../../src/engine/engine.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import type { Fused } from '../../src/engine/fused.ts'
+import type { Primitives } from '../../src/engine/primitives.ts'
 import { Storage } from '../../src/tensor/storage.ts'
 
 const RELATIVE = 1e-3

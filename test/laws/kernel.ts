@@ -2,7 +2,8 @@
  * K1: on every engine a kernel is the reference's within its rounding bound. A kernel under test is a problem: f32 inputs and a run from tensors to
  * tensors. The reference gives the values, the rounding engine the bounds.
  */
-import type { Engine, Fused } from '../../src/engine/engine.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import type { Fused } from '../../src/engine/fused.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { Region } from '../../src/tensor/region.ts'
 import { read, type Tensor, tensor } from '../../src/tensor/tensor.ts'

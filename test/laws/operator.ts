@@ -4,7 +4,8 @@
  * caches do not stop a law from running an operator again.
  */
 import type { Context, Named } from '../../src/context.ts'
-import type { Cotangent, Operator, Pulled } from '../../src/operator.ts'
+import type { Cotangent } from '../../src/cotangent.ts'
+import type { Operator, Pulled } from '../../src/operator.ts'
 import { fold, type Key, key, normal } from '../../src/random.ts'
 import { trainable } from '../../src/tensor/quantizedMatrix.ts'
 import { scope } from '../../src/tensor/scope.ts'

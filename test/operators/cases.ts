@@ -66,7 +66,7 @@ import {
   upsampleNearest,
 } from '../../operators/index.ts'
 import { type Context, context, type Named } from '../../src/context.ts'
-import type { Fused } from '../../src/engine/engine.ts'
+import type { Fused } from '../../src/engine/fused.ts'
 import { shapeEngine } from '../../src/engine/shape/engine.ts'
 import { parametersOf } from '../../src/initialize.ts'
 import type { Operator } from '../../src/operator.ts'

@@ -1,27 +1,16 @@
 import fc from 'fast-check'
 import test from 'tape'
 import { stopGradient } from '../../operators/stopGradient.ts'
+import { add, category, compose, copy, id, parallel, residual, sequence } from '../../src/compose.ts'
 import { type Context, context } from '../../src/context.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { UsedAfterFreeError } from '../../src/errors.ts'
 import { multiply, add as plus, scale } from '../../src/kernel/binary.ts'
 import { broadcastTo, sum } from '../../src/kernel/reduce.ts'
 import { concat as join, split } from '../../src/kernel/slice.ts'
-import {
-  add,
-  category,
-  checkpoint,
-  compose,
-  concat,
-  copy,
-  id,
-  type Operator,
-  parallel,
-  residual,
-  scoped,
-  sequence,
-} from '../../src/operator.ts'
+import { concat, type Operator } from '../../src/operator.ts'
 import { key } from '../../src/random.ts'
+import { checkpoint, scoped } from '../../src/scoped.ts'
 import { trainable } from '../../src/tensor/quantizedMatrix.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { readNow, type Tensor, tensor } from '../../src/tensor/tensor.ts'

@@ -1,9 +1,10 @@
 /** What the compiler knows of axes. Never run: `tsc` checks each line, and each `@ts-expect-error` must be an error. */
 import { linear } from '../../operators/linear.ts'
+import { category, compose, copy, id, parallel, sequence } from '../../src/compose.ts'
 import { add } from '../../src/kernel/binary.ts'
 import { matmul } from '../../src/kernel/matmul.ts'
 import { softmax } from '../../src/kernel/softmax.ts'
-import { category, compose, copy, id, type Operator, parallel, sequence } from '../../src/operator.ts'
+import type { Operator } from '../../src/operator.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import type { Tokens } from '../../src/tensor/tokens.ts'
 

@@ -2,7 +2,8 @@ import { UsedAfterFreeError } from '../../errors.ts'
 import { uniform } from '../../random.ts'
 import { Storage } from '../../tensor/storage.ts'
 import { countAllocation, counter, countFree } from '../counter.ts'
-import type { BinaryOp, Engine, Primitives, UnaryOp } from '../engine.ts'
+import type { Engine } from '../engine.ts'
+import type { BinaryOp, Primitives, UnaryOp } from '../primitives.ts'
 import { erf } from './erf.ts'
 
 const BYTES = 8

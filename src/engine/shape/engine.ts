@@ -1,6 +1,8 @@
 import { Storage } from '../../tensor/storage.ts'
 import { countAllocation, counter, countFree } from '../counter.ts'
-import type { Engine, Fused, Primitives } from '../engine.ts'
+import type { Engine } from '../engine.ts'
+import type { Fused } from '../fused.ts'
+import type { Primitives } from '../primitives.ts'
 
 const BYTES = 4
 

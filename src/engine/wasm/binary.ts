@@ -1,4 +1,4 @@
-import type { Broadcast } from '../engine.ts'
+import type { Broadcast } from '../primitives.ts'
 
 /** A compiled binary kernel over (outer, inner), operands by strides in elements. */
 export type BinaryKernel = (

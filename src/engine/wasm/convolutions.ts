@@ -1,5 +1,5 @@
 /** Convolution, its gradients and pools over the compiled kernels. */
-import type { ConvolutionSizes, Fused, PoolSizes } from '../engine.ts'
+import type { ConvolutionSizes, Fused, PoolSizes } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { FLOAT, PANEL } from './costs.ts'
 import { LINE } from './heap.ts'

@@ -1,5 +1,5 @@
 /** The overrides over the compiled kernels: every fused row of the interface. */
-import type { Fused } from '../engine.ts'
+import type { Fused } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { convolutions } from './convolutions.ts'
 import { QUERY_BLOCK } from './costs.ts'

@@ -1,6 +1,6 @@
 /** Kernels over lists of tensors, one call each: addresses go through a table in scratch memory (assembly/optimizer.ts). */
 import type { Storage } from '../../tensor/storage.ts'
-import type { Fused } from '../engine.ts'
+import type { Fused } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { FLOAT } from './costs.ts'
 import type { Memory } from './memory.ts'

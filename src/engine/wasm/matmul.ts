@@ -1,5 +1,5 @@
 import type { Storage } from '../../tensor/storage.ts'
-import type { MatmulSizes } from '../engine.ts'
+import type { MatmulSizes } from '../primitives.ts'
 import type { Kernels } from './binary.generated.ts'
 import type { Memory } from './memory.ts'
 import { PANEL, panelsOf } from './panels.ts'

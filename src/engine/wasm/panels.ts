@@ -3,7 +3,7 @@
  * is put into panels (assembly/panels.ts), in its own place: no memory is added, larger products have nothing to pack, and any other
  * kernel that asks for its address puts it back first.
  */
-import type { MatmulSizes } from '../engine.ts'
+import type { MatmulSizes } from '../primitives.ts'
 import type { Kernels } from './binary.generated.ts'
 import type { Memory } from './memory.ts'
 import type { WasmStorage } from './storage.ts'

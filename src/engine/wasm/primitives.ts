@@ -1,6 +1,6 @@
 /** The primitives over the compiled kernels: addresses for storages, strides for transposes and broadcasts. */
 import type { Storage } from '../../tensor/storage.ts'
-import type { AxisView, Primitives } from '../engine.ts'
+import type { AxisView, Primitives } from '../primitives.ts'
 import type { Kernels } from './binary.generated.ts'
 import { binary } from './binary.ts'
 import { matmul } from './matmul.ts'

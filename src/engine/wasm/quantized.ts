@@ -1,5 +1,5 @@
 /** Products and lookups with weights of fewer bits over the compiled kernels. Addresses in bytes. */
-import type { Fused, PackedSizes } from '../engine.ts'
+import type { Fused, PackedSizes } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { LINE } from './heap.ts'
 import type { Memory } from './memory.ts'

@@ -1,7 +1,8 @@
 /** Law K1 for the gpu engine's fused kernels: each against its derivation from primitives, on the reference engine's f64 loops. */
 import fc from 'fast-check'
 import test from 'tape'
-import type { Activation, Engine, HostData } from '../../../src/engine/engine.ts'
+import type { Engine, HostData } from '../../../src/engine/engine.ts'
+import type { Activation } from '../../../src/engine/fused.ts'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
 import { activation, activationWithSlope } from '../../../src/kernel/activation.ts'

@@ -1,5 +1,5 @@
 /** Problems of law K1 whose sizes leave the first tile, workgroup or piece of every kernel that has them, and end inside one. */
-import type { Fused } from '../../../src/engine/engine.ts'
+import type { Fused } from '../../../src/engine/fused.ts'
 import { attention, attentionPullback } from '../../../src/kernel/attention.ts'
 import { crossEntropy, crossEntropySizes } from '../../../src/kernel/crossEntropy.ts'
 import { dot } from '../../../src/kernel/dot.ts'

@@ -5,8 +5,9 @@
  */
 import fc from 'fast-check'
 import test from 'tape'
-import type { BinaryOp, Engine, HostData, UnaryOp } from '../../../src/engine/engine.ts'
+import type { Engine, HostData } from '../../../src/engine/engine.ts'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
+import { binaryOps, type UnaryOp, unaryOps } from '../../../src/engine/primitives.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
 import { key } from '../../../src/random.ts'
 import type { Storage } from '../../../src/tensor/storage.ts'
@@ -58,25 +59,6 @@ const unaryCases: Readonly<Record<UnaryOp, { range: { min: number; max: number }
   step: { range: { min: -1, max: 1 }, k: 0 },
   round: { range: { min: -9, max: 9 }, k: 0 },
 }
-const unaryOps: readonly UnaryOp[] = [
-  'negate',
-  'exp',
-  'log',
-  'sqrt',
-  'reciprocalSqrt',
-  'reciprocal',
-  'tanh',
-  'sigmoid',
-  'erf',
-  'relu',
-  'square',
-  'abs',
-  'sin',
-  'cos',
-  'step',
-  'round',
-]
-const binaryOps: readonly BinaryOp[] = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', 'greaterEqual']
 
 for (const mode of modes) {
   const engine = gpuEngine({ mode })

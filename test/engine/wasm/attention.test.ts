@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import test from 'tape'
-import type { AttentionSizes, Engine, HostData } from '../../../src/engine/engine.ts'
+import type { Engine, HostData } from '../../../src/engine/engine.ts'
+import type { AttentionSizes } from '../../../src/engine/fused.ts'
 import { engines, get, nth, numbers, put, sameBits, worst } from './support.ts'
 
 interface Attended {

@@ -1,5 +1,5 @@
 import test from 'tape'
-import type { UnaryOp } from '../../../src/engine/engine.ts'
+import type { UnaryOp } from '../../../src/engine/primitives.ts'
 import { computed, engines } from './support.ts'
 
 /** Units in the last place of f32 at |y|. */

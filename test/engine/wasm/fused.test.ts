@@ -1,5 +1,6 @@
 import test from 'tape'
-import type { Activation, Engine, Fused } from '../../../src/engine/engine.ts'
+import type { Engine } from '../../../src/engine/engine.ts'
+import type { Activation, Fused } from '../../../src/engine/fused.ts'
 import { computed, engines, get, nth, numbers, put, sameBits, worst } from './support.ts'
 
 /** Central difference in f64. */

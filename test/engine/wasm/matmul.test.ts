@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import test from 'tape'
-import type { Engine, HostData, MatmulSizes } from '../../../src/engine/engine.ts'
+import type { Engine, HostData } from '../../../src/engine/engine.ts'
+import type { MatmulSizes } from '../../../src/engine/primitives.ts'
 import { computed, engines, gamma, nth, numbers, sameBits, worst } from './support.ts'
 
 const product = (engine: Engine, x: ArrayLike<number>, y: ArrayLike<number>, sizes: MatmulSizes): HostData =>

@@ -1,6 +1,7 @@
 /** Matrices that products of few rows read again and again change their order in memory, and nobody sees it. */
 import test from 'tape'
-import type { HostData, MatmulSizes } from '../../../src/engine/engine.ts'
+import type { HostData } from '../../../src/engine/engine.ts'
+import type { MatmulSizes } from '../../../src/engine/primitives.ts'
 import { type WasmEngine, wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { ownStorage } from '../../../src/engine/wasm/storage.ts'
 import type { Storage } from '../../../src/tensor/storage.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import test from 'tape'
-import type { BinaryOp, Broadcast } from '../../../src/engine/engine.ts'
+import type { BinaryOp, Broadcast } from '../../../src/engine/primitives.ts'
 import { key, uniform } from '../../../src/random.ts'
 import { computed, engines, gamma, get, nth, numbers, put, sameBits, worst } from './support.ts'
 

@@ -1,6 +1,8 @@
 /** Threads of the wasm engine: the same bits whatever their number, and errors that name their cause. */
 import test from 'tape'
-import type { Activation, BinaryOp, Engine, HostData, MatmulSizes, UnaryOp } from '../../../src/engine/engine.ts'
+import type { Engine, HostData } from '../../../src/engine/engine.ts'
+import type { Activation } from '../../../src/engine/fused.ts'
+import type { BinaryOp, MatmulSizes, UnaryOp } from '../../../src/engine/primitives.ts'
 import { kernelNames } from '../../../src/engine/wasm/binary.generated.ts'
 import { type WasmEngine, wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { Threads } from '../../../src/engine/wasm/threads.ts'

@@ -4,7 +4,7 @@
  */
 
 import type { Storage } from '../../../tensor/storage.ts'
-import type { Activation, Fused } from '../../engine.ts'
+import type { Activation, Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { ERF, TANH } from './elementwise.ts'
 

@@ -1,5 +1,5 @@
 /** AdamW (Loshchilov and Hutter, arXiv:1711.05101): both moments in place, then the update; a kernel each. */
-import type { Fused } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { X } from '../text.ts'
 

@@ -8,7 +8,7 @@
  * The tables span the whole capacity and `keys` is a scalar: decoding runs the same kernels at every position.
  */
 import type { Storage } from '../../../tensor/storage.ts'
-import type { AttentionSizes, Fused } from '../../engine.ts'
+import type { AttentionSizes, Fused } from '../../fused.ts'
 import type { Grid } from '../device.ts'
 import type { Launcher } from '../launcher.ts'
 import { plus, quotient, remainder, times, X, Y, Z } from '../text.ts'

@@ -3,7 +3,7 @@
  * arXiv:1512.00567); dz = dloss (exp(z - L) - (1 - ε) onehot - ε / columns). Targets are host numbers: a row that is ignored gets
  * target 0 and weight 0.
  */
-import type { CrossEntropySizes, Fused } from '../../engine.ts'
+import type { CrossEntropySizes, Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { X, Y } from '../text.ts'
 

@@ -5,7 +5,7 @@
  * tanh is clamped where it is 1 in f32: some GPUs overflow in it. sin and cos are Cephes' `sinf` (Cody-Waite reduction by π/2 in three
  * parts, then a polynomial): WGSL promises its own to 2^-11 only.
  */
-import type { BinaryOp, Broadcast, Primitives, UnaryOp } from '../../engine.ts'
+import type { BinaryOp, Broadcast, Primitives, UnaryOp } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 import { gridOf, stridedIndex } from '../text.ts'
 

@@ -1,5 +1,6 @@
 /** Every kernel that gpu.js compiles, over a launcher of any mode. */
-import type { Fused, Primitives } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 import { activation } from './activation.ts'
 import { adamW } from './adamW.ts'

@@ -1,5 +1,5 @@
 /** Moving cells: each output cell knows where it comes from. `start` is a scalar, so one kernel serves every position of a cache. */
-import type { Primitives } from '../../engine.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 import { gridOf, plus, stridedIndex, times, X, Y } from '../text.ts'
 

@@ -3,7 +3,8 @@
  * other sizes are (laws L1, L4). Columns run along x, so that neighbouring threads read neighbouring weights.
  */
 import type { Storage } from '../../../tensor/storage.ts'
-import type { Fused, MatmulSizes, Primitives } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
+import type { MatmulSizes, Primitives } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 import { plus, times, X, Y, Z } from '../text.ts'
 

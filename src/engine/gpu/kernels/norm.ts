@@ -6,7 +6,7 @@
  *     dw = Σ over rows of dy x̂,   db = Σ over rows of dy
  */
 import type { Storage } from '../../../tensor/storage.ts'
-import type { Fused, Rows } from '../../engine.ts'
+import type { Fused, Rows } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { X, Y } from '../text.ts'
 

@@ -4,7 +4,8 @@
  * flip an element.
  */
 import { uniform } from '../../../random.ts'
-import type { Fused, Primitives } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 
 export const random = ({

@@ -5,7 +5,8 @@
  */
 
 import type { Storage } from '../../../tensor/storage.ts'
-import type { AxisView, Fused, Primitives, ReduceOp } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
+import type { AxisView, Primitives, ReduceOp } from '../../primitives.ts'
 import type { Grid, KernelSource } from '../device.ts'
 import type { Launcher } from '../launcher.ts'
 import { plus, times, X, Y, Z } from '../text.ts'

@@ -1,5 +1,5 @@
 /** Rotates pairs (i, i + half) of every head by its position's angle (Su et al., arXiv:2104.09864; Hugging Face's halves). */
-import type { Fused } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { plus, remainder, times, X, Y, Z } from '../text.ts'
 

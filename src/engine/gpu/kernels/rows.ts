@@ -2,7 +2,7 @@
  * Rows by token id. A gpu.js thread writes its own cell only, so `scatterAdd` gathers: ids are host numbers, sorted once, and
  * each row sums its own segment of them in their order. Ids travel as floats, exact below 2^24.
  */
-import type { Primitives } from '../../engine.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Launcher } from '../launcher.ts'
 import { X, Y } from '../text.ts'
 

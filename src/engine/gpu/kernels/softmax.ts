@@ -2,7 +2,7 @@
  * Rows of exp(x - max) / sum, and dx = y (dy - sum(dy y)): a kernel for each number a row shares, then one for the cells.
  * Maximum and sum are bounded below, so that a row of -infinity gives zeros (law A4).
  */
-import type { Fused } from '../../engine.ts'
+import type { Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
 import { X, Y } from '../text.ts'
 

@@ -7,7 +7,7 @@
  *     dV = Pᵀ dO,  dS = P (dO Vᵀ - Σ dO O),  dQ = scale dS K,  dK = scale dSᵀ Q
  */
 import type { Storage } from '../../../../tensor/storage.ts'
-import type { AttentionSizes, Fused } from '../../../engine.ts'
+import type { AttentionSizes, Fused } from '../../../fused.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { type Wgsl, WORKGROUP } from '../program.ts'
 import { along, FOLDS } from './fold.ts'

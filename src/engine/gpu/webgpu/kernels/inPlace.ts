@@ -3,7 +3,8 @@
  * their buffers, so that a training step meets the bind groups of the last one.
  */
 import type { Storage } from '../../../../tensor/storage.ts'
-import type { Fused, Primitives } from '../../../engine.ts'
+import type { Fused } from '../../../fused.ts'
+import type { Primitives } from '../../../primitives.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { WORKGROUP } from '../program.ts'
 

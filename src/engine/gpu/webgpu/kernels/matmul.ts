@@ -1,6 +1,7 @@
 /** out[n, i, j] = sum over k of x[n, i, k] y[n, k, j], plus bias[j] for `linear`: few rows read the weights once, more go in tiles. */
 import type { Storage } from '../../../../tensor/storage.ts'
-import type { Fused, MatmulSizes, Primitives } from '../../../engine.ts'
+import type { Fused } from '../../../fused.ts'
+import type { MatmulSizes, Primitives } from '../../../primitives.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { columnsOfGroup, FEW_ROWS, inQuads, matvec } from './matvec.ts'
 import { product } from './product.ts'

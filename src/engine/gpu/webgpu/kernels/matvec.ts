@@ -3,7 +3,7 @@
  * workgroup, whose 16 other threads share the inner length; a stored (columns, inner) one by 8 columns of 32 threads along the inner
  * length, four numbers at a time where they divide. Partial sums meet in workgroup memory.
  */
-import type { MatmulSizes } from '../../../engine.ts'
+import type { MatmulSizes } from '../../../primitives.ts'
 import { type Wgsl, WORKGROUP } from '../program.ts'
 
 /** Rows up to which weights are read once for all of them. */

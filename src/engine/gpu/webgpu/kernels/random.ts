@@ -3,7 +3,8 @@
  * 2^-24, and at least a rate exactly where those bits are at least ⌈rate 2^24⌉: integers, so that no rounding flips a dropout mask.
  */
 import type { Key } from '../../../../random.ts'
-import type { Fused, Primitives } from '../../../engine.ts'
+import type { Fused } from '../../../fused.ts'
+import type { Primitives } from '../../../primitives.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { WORKGROUP } from '../program.ts'
 

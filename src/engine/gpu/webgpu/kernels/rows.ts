@@ -1,6 +1,7 @@
 /** Kernels over rows, one launch each: the normalisations and cross-entropy, with the sums that their formulas share. */
 import type { Storage } from '../../../../tensor/storage.ts'
-import type { CrossEntropySizes, Fused, Primitives, Rows } from '../../../engine.ts'
+import type { CrossEntropySizes, Fused, Rows } from '../../../fused.ts'
+import type { Primitives } from '../../../primitives.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { along, FOLDS } from './fold.ts'
 
