@@ -21,17 +21,20 @@ export function gemvRows(out: usize, x: usize, y: usize, stride: usize, bias: us
   for (let start = 0; start < columns; start += BLOCK) {
     const width = min(BLOCK, columns - start)
     const at = <usize>start << 2
-    gemvBlock(out + at, x, y + at, stride, inner, width)
+    gemvBlock(out + at, x, y + at, stride, inner, width, false)
     if (bias != 0) addBias(out + at, bias + at, width)
   }
 }
 
-function gemvBlock(out: usize, x: usize, y: usize, stride: usize, inner: i32, columns: i32): void {
+/** As `gemvRows` without bias, all columns at once; with `resume` added to the sums that `out` holds. */
+export function gemvBlock(
+  out: usize, x: usize, y: usize, stride: usize, inner: i32, columns: i32, resume: bool,
+): void {
   const whole = columns & ~3
   const end = out + (<usize>whole << 2)
   const left = columns - whole
   let k = 0
-  if (inner < 8) memory.fill(out, 0, <usize>columns << 2)
+  if (inner < 8 && !resume) memory.fill(out, 0, <usize>columns << 2)
   for (; k + 8 <= inner; k += 8) {
     const s0 = v128.load32_splat(x)
     const s1 = v128.load32_splat(x, 4)
@@ -51,7 +54,7 @@ function gemvBlock(out: usize, x: usize, y: usize, stride: usize, inner: i32, co
     let y7 = y6 + stride
     let to = out
     while (to < end) {
-      let a = k == 0 ? splat(0.0) : v128.load(to)
+      let a = k == 0 && !resume ? splat(0.0) : v128.load(to)
       a = madd(s0, v128.load(y0), a)
       a = madd(s1, v128.load(y1), a)
       a = madd(s2, v128.load(y2), a)
@@ -72,7 +75,7 @@ function gemvBlock(out: usize, x: usize, y: usize, stride: usize, inner: i32, co
       y7 += 16
     }
     if (left > 0) {
-      let a = k == 0 ? splat(0.0) : v128.load(to)
+      let a = k == 0 && !resume ? splat(0.0) : v128.load(to)
       a = madd(s0, v128.load(y0), a)
       a = madd(s1, v128.load(y1), a)
       a = madd(s2, v128.load(y2), a)

@@ -1,6 +1,7 @@
 /** Everything the engine calls. Addresses are bytes, sizes and strides elements, unless a kernel says otherwise. */
 export * from './activation'
-export { attention, attentionPullback, attentionPullbackScratch, attentionScratch } from './attention'
+export { attention, attentionScratch } from './attention'
+export { attentionPullback, attentionPullbackScratch } from './attentionPullback'
 export {
   convolution, convolutionInputGradient, convolutionInputGradientPanels, convolutionInputGradientScratch,
   convolutionScratch, convolutionWeightGradient,
