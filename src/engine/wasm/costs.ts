@@ -15,6 +15,8 @@ export const COST = {
   product: 0.033,
   /** One, of a matrix that is read once. */
   stream: 0.06,
+  /** One of attention with few queries, keys and values read where they are. */
+  query: 0.15,
   /** One with weights of 8 bits, of 16 bits; a number rounded to 8 bits. */
   quantized: 0.036,
   halves: 0.05,

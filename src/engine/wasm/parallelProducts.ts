@@ -117,7 +117,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     attention: (...call) => {
       const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
       const [causal, scale, start, end, scratch] = rest
-      const product = queries <= FEW_ROWS ? COST.stream : COST.product
+      const product = queries <= FEW_ROWS ? COST.query : COST.product
       const scores = (end - start) * Math.min(queries, QUERY_BLOCK) * keys
       if (!threads.splits(scores * (2 * width * product + COST.function), end - start, 1))
         return kernels.attention(...call)
