@@ -1,6 +1,6 @@
 /**
- * Weights in q8_0: a block's scale is the binary16 nearest to max |w| / 127, or the next one where that would leave the greatest weight more
- * than half a step behind 127 steps; q = round(w / s), to nearest even. Law K4: |w - s q| <= s / 2.
+ * Weights in q8_0: a block's scale is the binary16 nearest to max |w| / 127, or the next one where that would leave the greatest weight half
+ * a step or more behind 127 steps; q = round(w / s), to nearest even. Law K4: |w - s q| <= s / 2, q in -127 .. 127.
  */
 import { InputError } from '../../errors.ts'
 import { f16ToF32, f16Widen, f32ToF16 } from '../half.ts'
@@ -21,7 +21,8 @@ const halfValue = (half: number): number => {
 /** The scale of a block whose greatest magnitude this is, as a binary16 pattern. */
 const scaleOf = (greatest: number, name: string): number => {
   const [nearest = 0] = f32ToF16(Float32Array.of(greatest / LARGEST))
-  const half = greatest > (LARGEST + 0.5) * halfValue(nearest) ? nearest + 1 : nearest
+  // Half a step behind would round to 128, which 8 bits hold as -128.
+  const half = greatest > 0 && greatest >= (LARGEST + 0.5) * halfValue(nearest) ? nearest + 1 : nearest
   if (!(half <= LARGEST_HALF)) throw new InputError(`${name}: expected weights that 8 bits can hold, found ${greatest}`)
   return half
 }
