@@ -1,6 +1,7 @@
 /**
  * Ancestral sampling: x ← μ̃(x, x̂0) + √variance z, the reverse of the noising chain. The variance is the posterior's β̃ (the smaller bound), the
- * transition's β (the larger), or the model's own, log variance = f log β + (1 - f) log β̃ elementwise. No noise on the last step.
+ * transition's β (the larger), or the model's own, log variance = f log β + (1 - f) log β̃ elementwise. No noise on the last step, nor on
+ * one between equal levels.
  *
  * Source: Ho et al., arXiv 2006.11239, algorithm 2; Nichol & Dhariwal, arXiv 2102.09672, eq. 15. Between any two levels of any path. Law X7.
  */
@@ -20,9 +21,9 @@ export const ddpm = ({ variance = 'posterior' }: { readonly variance?: Variance 
     const { x0, fraction } = denoiser(x, from)
     const q = posterior(from, to)
     const mean = combine([q.x0, x0], [q.x, x])
-    if (to.sigma === 0) return { sample: mean, predictedX0: x0 }
-    const noise = noiseLike(x, key)
     const above = transition(to, from).variance
+    if (to.sigma === 0 || above === 0) return { sample: mean, predictedX0: x0 }
+    const noise = noiseLike(x, key)
     if (variance !== 'learned') {
       const spread = Math.sqrt(variance === 'posterior' ? q.variance : above)
       return { sample: combine([1, mean], [spread, noise]), predictedX0: x0 }

@@ -3,8 +3,8 @@
  *
  *   D = (1 + 1/(2r)) x̂0 - 1/(2r) x̂0_before,   x' = (sigma' / sigma) x - alpha' (e^{-h} - 1) D
  *
- * Second order with one evaluation a step: the estimate before is remembered. The first step, one after another sampler's, and one to sigma 0 are of first order,
- * which is DDIM. Source: Lu et al., arXiv 2211.01095, algorithm 2. Law X7.
+ * Second order with one evaluation a step: the estimate before is remembered. The first step, one after another sampler's or after one that led nowhere (h = 0), and
+ * one to sigma 0 are of first order, which is DDIM. Source: Lu et al., arXiv 2211.01095, algorithm 2. Law X7.
  */
 import { scope } from '../../../src/tensor/scope.ts'
 import { combine } from '../combine.ts'
@@ -20,8 +20,9 @@ export const dpmSolver: Sampler = {
     scope(() => {
       const { x0 } = denoiser(x, from)
       const gain = to.alpha * (1 - noiseRatio(to) / noiseRatio(from))
-      const extrapolates = before !== undefined && to.sigma > 0 && Number.isFinite(noiseRatio(before.at))
-      const share = extrapolates ? logStep(from, to) / (2 * logStep(before.at, from)) : 0
+      const since = before === undefined ? 0 : logStep(before.at, from)
+      const extrapolates = before !== undefined && to.sigma > 0 && Number.isFinite(since) && since !== 0
+      const share = extrapolates ? logStep(from, to) / (2 * since) : 0
       const carried = to.sigma / from.sigma
       const sample = extrapolates
         ? combine([carried, x], [gain * (1 + share), x0], [-gain * share, before.x0])
