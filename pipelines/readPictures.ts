@@ -29,7 +29,7 @@ const unpacked = (path: string): Uint8Array => {
   }
 }
 
-/** The digits of MNIST's kind of names: images-idx3-ubyte has its labels in labels-idx1-ubyte beside it. */
+/** The digits of MNIST's kind of names: images-idx3-ubyte, or images.idx3-ubyte, has its labels in labels-idx1-ubyte beside it. */
 const readMnist = (path: string): PictureSet => {
   const { shape, values } = orThrow(readIdx(unpacked(path), path))
   const [count = 0, height = 0, width = 0] = shape
@@ -49,22 +49,21 @@ const readMnist = (path: string): PictureSet => {
 }
 
 const labelsBeside = (path: string): string | null => {
-  const name = basename(path).replace('images-idx3', 'labels-idx1')
-  const candidates = [name, name.replace(/\.gz$/, ''), `${name}.gz`].map(other => join(dirname(path), other))
-  return candidates.find(other => other !== path && existsSync(other)) ?? null
+  const name = basename(path).replace(/\.gz$/, '')
+  const labels = name.replace(/images([-.])idx3/, 'labels$1idx1')
+  if (labels === name) return null
+  return [labels, `${labels}.gz`].map(other => join(dirname(path), other)).find(other => existsSync(other)) ?? null
 }
 
-/** PNG files of one folder, by name; those of each of its folders are a class. */
+/** PNG files of one folder, by name; those of each of its folders are a class. A folder without any, or a hidden one, is none. */
 const readPngFolder = (path: string): PictureSet => {
-  const names = entriesOf(path)
-  const classes = names.filter(name => statSync(join(path, name)).isDirectory())
-  const files =
-    classes.length === 0 ? [names] : classes.map(name => entriesOf(join(path, name)).map(file => join(name, file)))
+  const inside = entriesOf(path).filter(name => !name.startsWith('.') && isFolder(join(path, name)))
+  const classes = inside.filter(name => pngsOf(join(path, name)).length > 0)
+  const files = classes.length === 0 ? [pngsOf(path)] : classes.map(name => pngsOf(join(path, name)))
   const labels: number[] = []
   const parts: Pictures[] = []
   files.forEach((list, label) => {
-    for (const name of list.filter(file => PNG.test(file))) {
-      const file = join(path, name)
+    for (const file of list) {
       parts.push(orThrow(readPng(readBytes(file), file)))
       labels.push(label)
     }
@@ -74,6 +73,13 @@ const readPngFolder = (path: string): PictureSet => {
   const labelled = classes.length > 0
   return { ...joinPictures(parts, path), labels: labelled ? Int32Array.from(labels) : null, classes }
 }
+
+const isFolder = (path: string): boolean => onPath(path, () => statSync(path)).isDirectory()
+
+const pngsOf = (folder: string): string[] =>
+  entriesOf(folder)
+    .filter(name => PNG.test(name))
+    .map(name => join(folder, name))
 
 const entriesOf = (folder: string): string[] => onPath(folder, () => readdirSync(folder)).sort()
 
@@ -110,7 +116,7 @@ const readCifarFiles = (paths: readonly string[], folder: string): PictureSet =>
  * file: an IDX file, with its labels beside; a CIFAR-10 file; one PNG. Anything else is an InputError that says where.
  */
 export const readPictures = (path: string): PictureSet => {
-  if (onPath(path, () => statSync(path)).isDirectory()) {
+  if (isFolder(path)) {
     const names = entriesOf(path)
     const idx = names.find(name => IDX.test(name))
     if (idx !== undefined) return readMnist(join(path, idx))
