@@ -27,7 +27,7 @@ export interface WasmOptions {
    * first work worth it. Where threads cannot be had (see `fallbackReason`) there is one.
    */
   readonly threads?: number | 'auto'
-  /** Nanoseconds of work from which on a kernel is split, 20,000 unless said; 0 splits all that has parts, and starts workers at once. */
+  /** Nanoseconds of work from which on a kernel is split, 8,000 unless said; 0 splits all that has parts, and starts workers at once. */
   readonly splitFrom?: number
   /** Milliseconds after which a worker that does not finish its part of a kernel is given up, and the engine with it: 60,000 unless said. */
   readonly patience?: number

@@ -4,7 +4,7 @@
  */
 
 /** Nanoseconds of one thread's work from which on a kernel is split. */
-export const SPLIT_FROM = 20_000
+export const SPLIT_FROM = 8_000
 /** Nanoseconds of work, of one call or several, that are worth waking a worker for. */
 const WAKE_FROM = 100_000
 /** A look at a word takes about so many nanoseconds. */

@@ -53,9 +53,9 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     const few = rows <= (packed ? ONE_PASS : FEW_ROWS)
     const cost = rows * inner * columns * (few ? COST.stream : COST.product)
     const bytes = each(kernels.gemmScratch(rows, inner))
-    // A share of columns turns all of a transposed x, a share of rows packs all of y: the smaller one, and few shares.
-    const byColumns = few || xInner === 1 || columns >= rows
-    const shares = few ? STREAMS : xInner === 1 ? undefined : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
+    // A share of rows packs all of y: few of them.
+    const byColumns = few || columns >= rows
+    const shares = few ? STREAMS : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
     if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads

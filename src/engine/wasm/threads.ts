@@ -25,8 +25,8 @@ export class ThreadError extends EngineError {
 
 /** Nanoseconds of work that could have been split before workers are started. */
 const START_FROM = 1_000_000
-/** A share's least nanoseconds, and how many shares a thread at most: late threads then cost little. */
-const SHARE_FROM = 8_000
+/** A share's least nanoseconds, and how many shares a thread at most, the same for each: late threads then cost little. */
+const SHARE_FROM = 4_000
 const SHARES_A_THREAD = 4
 /** Milliseconds of silence after which a worker that holds a share is given up, unless said. */
 const PATIENCE = 60_000
@@ -96,8 +96,8 @@ export class Threads {
     const words = this.#words
     const [ready, asleep] = [Atomics.load(words, l.READY), Atomics.load(words, l.SLEEPERS)]
     if (this.#splitFrom > 0 && !this.#pace.pays(cost, ready, asleep)) return false
-    const most = this.count * sharesAThread
-    const shares = this.#splitFrom === 0 ? most : Math.max(this.count, Math.min(most, Math.floor(cost / SHARE_FROM)))
+    const worth = this.#splitFrom === 0 ? sharesAThread : Math.floor(cost / this.count / SHARE_FROM)
+    const shares = this.count * Math.max(1, Math.min(sharesAThread, worth))
     this.#chunk = Math.ceil(total / shares / grain) * grain
     this.#shares = Math.ceil(total / this.#chunk)
     this.#total = total

@@ -13,6 +13,8 @@ const INNER: i32 = 256
 /** Rows of x, and columns of y, in the second-level cache. */
 const X_ROWS: i32 = 96 / ROWS * ROWS
 const Y_COLUMNS: i32 = 512
+/** Numbers of a page: columns of x a multiple of them apart push each other out of the caches. */
+const PAGE: i32 = 1024
 /** Up to here each row is a product of its own with y unpacked. */
 const FEW_ROWS: i32 = 3
 /** Up to here a product with panels is bound by reading them; steps of a piece of a panel that several tiles use. */
@@ -59,6 +61,7 @@ export function gemm(
   }
   const panels = scratch + SPARE
   const xs = panels + (<usize>(INNER * Y_COLUMNS) << 2)
+  const clashes = (xInner & (PAGE - 1)) == 0
   for (let column = 0; column < columns; column += Y_COLUMNS) {
     const width = min(Y_COLUMNS, columns - column)
     const outColumn = out + (<usize>column << 2)
@@ -79,14 +82,16 @@ export function gemm(
       for (let row = 0; row < rows; row += X_ROWS) {
         const height = min(X_ROWS, rows - row)
         let xBlock = x + ((<usize>row * <usize>xRow + <usize>k * <usize>xInner) << 2)
-        let stride = xStride
-        if (xInner != 1) {
+        let rowStep = xStride
+        let innerStep = <usize>xInner << 2
+        if (clashes) {
           transpose(xs, depth, xBlock, xInner, depth, height)
           xBlock = xs
-          stride = <usize>depth << 2
+          rowStep = <usize>depth << 2
+          innerStep = 4
         }
         block(
-          outColumn + <usize>row * outStride, outStride, xBlock, stride, 4, from, step,
+          outColumn + <usize>row * outStride, outStride, xBlock, rowStep, innerStep, from, step,
           depth, height, width, k > 0, biasNow, spare,
         )
       }
