@@ -39,6 +39,7 @@ import {
   momentum,
   multiply,
   type Optimizer,
+  paddingMask,
   patchify,
   relu,
   reparametrize,
@@ -52,6 +53,7 @@ import {
   silu,
   sinusoidalPositions,
   sinusoidalPositions2d,
+  slidingWindowMask,
   softmax,
   splitQueryKeyValue,
   stopGradient,
@@ -66,6 +68,7 @@ import {
   upsampleNearest,
 } from '../../operators/index.ts'
 import { type Context, context, type Named } from '../../src/context.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import type { Fused } from '../../src/engine/fused.ts'
 import { shapeEngine } from '../../src/engine/shape/engine.ts'
 import { parametersOf } from '../../src/initialize.ts'
@@ -78,7 +81,7 @@ import type { Problem } from '../laws/kernel.ts'
 import { cotangentOf, leaves } from '../laws/operator.ts'
 
 /** Makes the next tensor of an input. */
-type Make = <A extends Axes>(...shape: number[]) => Tensor<A>
+export type Make = <A extends Axes>(...shape: number[]) => Tensor<A>
 
 /** An engine that has one of these has others, and operators share kernels. */
 const fused: readonly (keyof Fused)[] = ['linear', 'softmax', 'activation', 'layerNorm', 'adamW']
@@ -87,7 +90,7 @@ const fused: readonly (keyof Fused)[] = ['linear', 'softmax', 'activation', 'lay
 const PARAMETERS = 0.4
 
 /** Value, states, gradients and the input's cotangent, of f32 inputs and cotangents drawn from N(0, 1). */
-const problemOf = <A, B>(
+export const problemOf = <A, B>(
   label: string,
   operator: Operator<A, B>,
   input: (make: Make) => A,
@@ -145,6 +148,11 @@ const heads = (make: Make) =>
     make<readonly ['batch', 'time', 'key']>(2, 3, width),
     make<readonly ['batch', 'time', 'value']>(2, 3, width),
   ] as const
+/** Attention over a mask on the engine of its queries. */
+const masked =
+  (mask: (engine: Engine) => Tensor): ReturnType<typeof scaledDotProductAttention> =>
+  (c, x) =>
+    scaledDotProductAttention({ heads: 2, causal: false, mask: mask(x[0].engine) })(c, x)
 const logits = (make: Make) => make<readonly ['batch', 'time', 'vocabulary']>(2, 3, 6)
 const attending = { width, heads: 2, causal: true, bias: true }
 const training: Partial<Context> = { train: true, key: key(5) }
@@ -166,6 +174,27 @@ export const operatorProblems: readonly Problem[] = [
   ),
   problemOf('crossAttention', crossAttention({ width, heads: 2, bias: true }), pair, {}),
   problemOf('scaledDotProductAttention', scaledDotProductAttention({ heads: 2, causal: false }), heads, {}),
+  problemOf(
+    'scaledDotProductAttention, a window of two keys',
+    masked(engine => slidingWindowMask(engine, 3, 3, 2)),
+    heads,
+    {},
+  ),
+  problemOf(
+    'scaledDotProductAttention, padding',
+    masked(engine =>
+      paddingMask(
+        engine,
+        [
+          { start: 0, end: 3 },
+          { start: 1, end: 3 },
+        ],
+        3,
+      ),
+    ),
+    heads,
+    {},
+  ),
   problemOf('scaledDotProductAttention, causal, cached', scaledDotProductAttention({ heads: 2, causal: true }), heads, {
     capacity: 7,
   }),
