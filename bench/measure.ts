@@ -1,5 +1,7 @@
 /** Medians, and measurements that alternate so that both sides see the same machine. */
 
+import { setTimeout } from 'node:timers/promises'
+
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -18,13 +20,19 @@ export const milliseconds = async (work: () => unknown): Promise<number> => {
   return performance.now() - start
 }
 
+/** Milliseconds before each measurement: OpenMP's threads wait awake for some 8 after their last work, ours for less than 1. */
+const SETTLE = 20
+
 export interface Pairs {
   readonly ours: readonly number[]
   /** Empty without a peer. */
   readonly theirs: readonly number[]
 }
 
-/** Measures A B A B …, `pairs` of them after `warmUp` pairs that do not count. Each side returns its own figure. */
+/**
+ * Measures A B A B …, `pairs` of them after `warmUp` pairs that do not count, each once the other side's threads sleep. Each side returns its own
+ * figure.
+ */
 export const alternate = async (
   pairs: number,
   ours: () => number | Promise<number>,
@@ -33,7 +41,9 @@ export const alternate = async (
 ): Promise<Pairs> => {
   const measured: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] }
   for (let i = -warmUp; i < pairs; i++) {
+    await setTimeout(SETTLE)
     const a = await ours()
+    await setTimeout(SETTLE)
     const b = theirs === null ? null : await theirs()
     if (i < 0) continue
     measured.ours.push(a)

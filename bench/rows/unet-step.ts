@@ -7,6 +7,8 @@ import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 import { gigaflops, loadInto, unetBatch, unetTrainer } from '../unetBench.ts'
 
+/** Of one measurement. */
+const STEPS = 5
 const BATCH = 32
 
 export const row: Row = {
@@ -22,14 +24,15 @@ export const row: Row = {
     const torch = await orReason(tools.python('unet.py'))
     const ask = (steps: number) =>
       typeof torch === 'string' ? Promise.reject(new Error(torch)) : torch.ask({ do: 'train', steps, ...batch })
-    const step = () => train(batch, 1).milliseconds
+    const step = () => train(batch, STEPS).milliseconds / STEPS
     const work = gigaflops(engine, () => train(batch, 1))
     const beside = async (peer: Peer) => {
       const load = (threads: number) => loadInto(peer, tools.cache, threads)
       await load(THREADS)
       const fresh = unetTrainer(engine)
       const worst = checkEqual('losses', fresh(batch, 3).losses, numbersIn(await ask(3), 'losses'), 1e-3)
-      const measured = await besideFastest(tools.pairs, load, step, async () => numberIn(await ask(1), 'milliseconds'))
+      const theirStep = async () => numberIn(await ask(STEPS), 'milliseconds') / STEPS
+      const measured = await besideFastest(tools.pairs, load, step, theirStep)
       const note = `${peer.version}: ${measured.note}; losses of 3 steps equal within ${worst.toExponential(0)}`
       return { ...measured, note }
     }
