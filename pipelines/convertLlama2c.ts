@@ -5,12 +5,13 @@ import type { LlamaConfig } from '../src/codec/llama.ts'
 import { InputError } from '../src/errors.ts'
 import { readLlama2c } from '../src/format/llama2c.ts'
 import { readBytes } from './files.ts'
-import { writeFolder } from './folder.ts'
+import { expectNoModel, writeFolder } from './folder.ts'
 import { TOKENIZER } from './modelFiles.ts'
 import { openTokenizer } from './tokenizerFiles.ts'
 
 /** llama2.c's model.bin and tokenizer.bin as a Hugging Face Llama folder (law L12). Returns the model's configuration. */
 export const convertLlama2c = async (modelPath: string, tokenizerPath: string, out: string): Promise<LlamaConfig> => {
+  expectNoModel(out)
   const { config, tensors } = orThrow(readLlama2c(readBytes(modelPath), modelPath))
   const tokenizer = await openTokenizer(tokenizerPath)
   if (tokenizer.vocabularySize !== config.vocab_size)

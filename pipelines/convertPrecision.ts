@@ -3,7 +3,7 @@ import { f32, floats, type HostTensor } from '../src/format/hostTensor.ts'
 import { withoutBlocks } from '../src/format/quantized/modelMatrices.ts'
 import { holdsDenoiser, readDenoiser } from './diffusion/denoisingFiles.ts'
 import { denoiserFiles } from './diffusion/denoisingFolder.ts'
-import { bytesOfWeights, folderSource, readFolder, rewriteFolder, writeFiles } from './folder.ts'
+import { bytesOfWeights, expectNoModel, folderSource, readFolder, rewriteFolder, writeFiles } from './folder.ts'
 
 /** Element types that weights are stored in; computing is f32 in any case. */
 export const precisions = ['F32', 'F16', 'BF16'] as const
@@ -25,9 +25,10 @@ export const inPrecision = (tensor: HostTensor, precision: Precision): HostTenso
 
 /**
  * A model folder, of a language model or a diffusion model, with its weights in another precision, quantized ones widened; returns the bytes of the weights. The
- * tokenizer's files go along as they are.
+ * tokenizer's files go along as they are. A folder that holds a model already is an InputError.
  */
 export const convertPrecision = (folder: string, precision: Precision, out: string): number => {
+  expectNoModel(out)
   const source = folderSource(folder)
   if (holdsDenoiser(source)) {
     const { tensors, ...rest } = readDenoiser(source)

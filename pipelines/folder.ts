@@ -107,6 +107,11 @@ export const modelFiles = (contents: ModelContents, shardBytes = Infinity): Read
 export const writeFolder = (folder: string, contents: ModelContents, shardBytes = Infinity): void =>
   writeFiles(folder, modelFiles(contents, shardBytes))
 
+/** Refuses to write where a model is already: its files would be lost, or mix with those of another. */
+export const expectNoModel = (folder: string): void => {
+  if (existsSync(join(folder, CONFIG))) throw new InputError(`${folder}: holds a model already; choose another folder`)
+}
+
 /** `writeFolder` of files by name. */
 export const writeFiles = (folder: string, files: ReadonlyMap<string, Pieces>): void => {
   if (existsSync(folder)) for (const [name, pieces] of files) replaceFile(join(folder, name), pieces)

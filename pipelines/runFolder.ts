@@ -1,13 +1,12 @@
 /** What every training run in a folder has in common: where it begins, its checkpoints, the model at its end. */
-import { accessSync, constants, existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { accessSync, constants } from 'node:fs'
+import { resolve } from 'node:path'
 import type * as t from 'io-ts'
 import { concat, defer, EMPTY, type Observable, tap } from 'rxjs'
 import { InputError } from '../src/errors.ts'
 import { type Checkpoint, latestCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { ensureFolder, onPath, type Pieces } from './files.ts'
-import { writeFiles } from './folder.ts'
-import { CONFIG } from './modelFiles.ts'
+import { expectNoModel, writeFiles } from './folder.ts'
 import type { RunStep, Snapshot } from './runTraining.ts'
 
 /**
@@ -24,7 +23,7 @@ export const openRunFolder = async <A>(
     if (resume) return goOn(checkpoint)
     throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
   }
-  if (existsSync(join(out, CONFIG))) throw new InputError(`${out}: holds a model already; choose another folder`)
+  expectNoModel(out)
   const begun = await begin()
   ensureFolder(resolve(out))
   onPath(out, () => accessSync(out, constants.W_OK))

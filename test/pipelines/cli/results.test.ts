@@ -214,4 +214,7 @@ test('convert precision: half the bytes, nearly the same loss, the same tokenize
     test_.ok(bytes('F16') < 0.55 * bytes('model') && bytes('BF16') < 0.55 * bytes('model'), 'half the bytes')
     const wrong = await fluxion(['convert', 'precision', path('model'), '--to', 'F8', '--out', path('F8')])
     test_.deepEqual([wrong.code, wrong.stderr], [2, 'fluxion: --to: expected "F32" or "F16" or "BF16", found "F8"\n'])
+    const over = await fluxion(['convert', 'precision', path('model'), '--to', 'F16', '--out', path('model')])
+    test_.ok(over.code === 2 && over.stderr.includes('model: holds a model already'), over.stderr.trim())
+    test_.equal(await loss(path('model')), whole, 'which stays as it was')
   }))
