@@ -1,4 +1,5 @@
-import { type Pictures, pictureSize } from './pictures.ts'
+import { InputError } from '../errors.ts'
+import { MOST_PIXELS, type Pictures, pictureSize } from './pictures.ts'
 
 export interface GridOptions {
   /** Pictures a row; as square as may be unless given. */
@@ -9,7 +10,7 @@ export interface GridOptions {
   readonly zoom?: number
 }
 
-/** All pictures on one, in reading order, on a dark ground. */
+/** All pictures on one, in reading order, on a dark ground. One of more than `MOST_PIXELS` is an InputError. */
 export const pictureGrid = (
   pictures: Pictures,
   { columns = Math.ceil(Math.sqrt(pictures.count)), gap = 2, zoom = 1 }: GridOptions = {},
@@ -19,6 +20,8 @@ export const pictureGrid = (
   const [rowStep, columnStep] = [pictures.height * zoom + gap, pictures.width * zoom + gap]
   const height = Math.ceil(count / columns) * rowStep + gap
   const width = Math.min(columns, count) * columnStep + gap
+  if (height * width > MOST_PIXELS)
+    throw new InputError(`grid: expected at most ${MOST_PIXELS} pixels, found ${width} x ${height}`)
   const grid = new Uint8Array(channels * height * width)
   for (let i = 0; i < count; i++) {
     const top = gap + Math.floor(i / columns) * rowStep

@@ -17,6 +17,9 @@ export interface PictureSet extends Pictures {
   readonly classes: readonly string[]
 }
 
+/** Pixels of the largest picture that is read or made. */
+export const MOST_PIXELS = 2 ** 26
+
 /** Bytes of one picture. */
 export const pictureSize = ({ channels, height, width }: Omit<Pictures, 'pixels' | 'count'>): number =>
   channels * height * width

@@ -2,14 +2,12 @@
 import { convertIndexedToRgb, type DecodedPng, decode, encode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import { InputError } from '../errors.ts'
-import type { Pictures } from './pictures.ts'
+import { MOST_PIXELS, type Pictures } from './pictures.ts'
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 /** Where the header's width and height are: after the signature, a length and `IHDR`. */
 const WIDTH_AT = 16
 const HEADER = WIDTH_AT + 8
-/** A header that claims more is damaged; nothing is allocated for it. */
-const MOST_PIXELS = 2 ** 26
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte)
 
@@ -20,6 +18,7 @@ export const readPng = (bytes: Uint8Array, where: string): E.Either<InputError, 
     return E.left(new InputError(`${where}: expected a PNG header, found ${bytes.length} bytes`))
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const [width, height] = [view.getUint32(WIDTH_AT), view.getUint32(WIDTH_AT + 4)]
+  // A header that claims more is damaged; nothing is allocated for it.
   if (width * height === 0 || width * height > MOST_PIXELS)
     return E.left(new InputError(`${where}: expected 1 to ${MOST_PIXELS} pixels, found ${width} x ${height}`))
   return E.tryCatch(

@@ -178,6 +178,8 @@ test('a grid holds each picture at its place', t => {
     }),
   )
   t.throws(() => joinPictures([], 'here'), InputError, 'no pictures')
+  const one = { count: 1, channels: 1, height: 1, width: 1, pixels: Uint8Array.of(0) }
+  t.throws(() => pictureGrid(one, { zoom: 1e6 }), InputError, 'more than memory holds')
   t.end()
 })
 
