@@ -225,6 +225,7 @@ test('starts: data at a strength, given noise, strength 0 and 1', async t => {
   t.notOk(same((await frames({ levels: few, init: data })).at(-1), kept), 'control: noise and a model')
   t.equal(partialLevels(levels, 1).length, levels.length)
   t.equal(partialLevels(levels, 0).length, 1)
+  t.equal(partialLevels(levels, 0.01).length, 2, 'a little is a step')
   t.throws(() => partialLevels(levels, 1.2), /strength/)
   const still = (await frames({ noise, sampler: ddim(), denoiser: gaussianDenoiser(0, 1) })).at(-1)
   t.ok(still?.sample.every(x => x === 0))
