@@ -63,6 +63,7 @@ export {
 } from './diffusion/pictureBatches.ts'
 export { type ResidualMlpOptions, residualMlp } from './diffusion/residualMlp.ts'
 export { levelsOf, samplerOf } from './diffusion/samplerOf.ts'
+export { scheduleOf } from './diffusion/scheduleOf.ts'
 export { told } from './diffusion/telling.ts'
 export { averagesOf, type DenoiserTraining, trainDenoiser } from './diffusion/trainDenoiser.ts'
 export { type SampledStep, type TrainWithSamplesOptions, trainWithSamples } from './diffusion/trainWithSamples.ts'

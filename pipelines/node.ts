@@ -1,4 +1,6 @@
 /** Pipelines, with those that read and write files: for Node. */
+export { type GifOptions, writeGif } from '../src/format/gif.ts'
+export { readPng, writePng } from '../src/format/png.ts'
 export { type Checkpoint, latestCheckpoint, readLatest, writeCheckpoint } from './checkpoint.ts'
 export { convertLlama2c } from './convertLlama2c.ts'
 export { convertPrecision, type Precision } from './convertPrecision.ts'

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import * as E from 'fp-ts/lib/Either.js'
 import { lastValueFrom, map, take, toArray } from 'rxjs'
 import test from 'tape'
 import {
@@ -8,11 +9,26 @@ import {
   gpt,
   inspect,
   openModel,
+  readPng,
   readText,
   trainInFolder,
   trainingFolder,
+  writeGif,
+  writePng,
 } from '../../pipelines/node.ts'
-import { decodeOrThrow, Gpt2Config, InputError, initialize, key, tokens, wasmEngine } from '../../src/index.ts'
+import {
+  decodeOrThrow,
+  Gpt2Config,
+  InputError,
+  initialize,
+  joinPictures,
+  key,
+  pictureGrid,
+  random,
+  toBytes,
+  tokens,
+  wasmEngine,
+} from '../../src/index.ts'
 import { inTemporaryFolder, sampleText } from './cli/harness.ts'
 
 test('what the command line does, in code: train, inspect, convert, open, generate', t =>
@@ -49,6 +65,19 @@ test('what the command line does, in code: train, inspect, convert, open, genera
       [4, 5, 6],
     )
   }))
+
+test('samples on [-1, 1] become PNG and GIF in code', async t => {
+  const frames = [1, 2].map(seed => {
+    const pixels = toBytes(random.normal(key(seed), 3 * 4 * 4))
+    return pictureGrid({ count: 3, channels: 1, height: 4, width: 4, pixels }, { zoom: 2 })
+  })
+  const [first] = frames
+  if (first === undefined) return t.fail('no frames')
+  t.deepEqual(readPng(writePng(first), 'grid.png'), E.right(first))
+  const gif = await writeGif(joinPictures(frames, 'frames'), { delay: 80, lastDelay: 500 })
+  t.equal(String.fromCharCode(...gif.subarray(0, 6)), 'GIF89a')
+  t.end()
+})
 
 test('a model of a configuration that is written by hand', t => {
   const sizes = { vocab_size: 5, n_positions: 8, n_embd: 4, n_layer: 1, n_head: 2 }
