@@ -120,6 +120,7 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     ...parallelConvolutions(threads, loaded),
     ...parallelQuantized(threads, kernels),
     dot: kernels.dot,
+    readAhead: kernels.readAhead,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
     layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
       if (!threads.splits((rows * columns * COST.normPullback) / PARTS, rows, 1))

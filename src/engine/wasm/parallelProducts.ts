@@ -63,6 +63,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         .same(yInner)
         .same(yColumn)
         .moving(bias, FLOAT)
+      if (few && packed) threads.reads(y, FLOAT * inner)
       threads.same(rows).same(inner).size().scratch(scratch, bytes).run()
     } else if (!few && threads.splits(cost, rows, TILE, shares)) {
       threads

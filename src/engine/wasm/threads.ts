@@ -5,8 +5,9 @@
  * are up the caller works alone.
  */
 import { EngineError } from '../../errors.ts'
-import { type Kernels, kernelNames } from './binary.generated.ts'
+import { kernelNames } from './binary.generated.ts'
 import { startWorker } from './host.ts'
+import { Job } from './job.ts'
 import type { Loaded } from './kernels.ts'
 import type { Memory } from './memory.ts'
 import { Pace, SPLIT_FROM, WORKER_LOOKS } from './pace.ts'
@@ -40,15 +41,13 @@ export interface ThreadOptions {
   readonly patience?: number | undefined
 }
 
-export class Threads {
-  readonly count: number
+export class Threads extends Job {
   readonly #memory: Memory
   readonly #loaded: Loaded
   readonly #splitFrom: number
   readonly #patience: number
   readonly #address: number
   readonly #words: Int32Array
-  readonly #job: Float64Array
   readonly #pace = new Pace()
   readonly #values: number[] = []
   #state: 'idle' | 'started' | 'alone' | 'broken' = 'idle'
@@ -56,20 +55,16 @@ export class Threads {
   #seen = 0
   #looks = 0
   #shares = 0
-  #chunk = 0
-  #total = 0
-  #arguments = 0
-  #moves = 0
 
   constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM, patience = PATIENCE }: ThreadOptions) {
-    this.count = threads
+    const { address } = memory.allocate(l.BYTES)
+    super(threads, new Float64Array(memory.wasm.buffer, address + l.JOB, l.NUMBERS))
     this.#memory = memory
     this.#loaded = loaded
     this.#splitFrom = splitFrom
     this.#patience = patience
-    this.#address = memory.allocate(l.BYTES).address
+    this.#address = address
     this.#words = new Int32Array(memory.wasm.buffer, this.#address, l.WORDS).fill(0)
-    this.#job = new Float64Array(memory.wasm.buffer, this.#address + l.JOB, l.NUMBERS)
   }
 
   /** Why kernels run on one thread after all; empty while they do not. */
@@ -98,75 +93,20 @@ export class Threads {
     if (this.#splitFrom > 0 && !this.#pace.pays(cost, ready, asleep)) return false
     const worth = this.#splitFrom === 0 ? sharesAThread : Math.floor(cost / this.count / SHARE_FROM)
     const shares = this.count * Math.max(1, Math.min(sharesAThread, worth))
-    this.#chunk = Math.ceil(total / shares / grain) * grain
-    this.#shares = Math.ceil(total / this.#chunk)
-    this.#total = total
+    this.#shares = this.cut(total, Math.ceil(total / shares / grain) * grain)
     this.#looks = this.#pace.looks(cost / this.#shares)
     return this.#shares > 1
   }
 
-  begin(kernel: keyof Kernels): this {
-    this.#job[l.KERNEL] = kernelNames.indexOf(kernel)
-    this.#arguments = 0
-    this.#moves = 0
-    return this
-  }
-
-  /** An argument that is the same for every share. */
-  same(value: number): this {
-    this.#job[l.FIRST + this.#arguments++] = value
-    return this
-  }
-
-  /** An address that moves by `bytes` a unit of work; 0 stays 0, which means absent. */
-  moving(address: number, bytes: number): this {
-    return this.#moved(address, address === 0 ? 0 : bytes, 0, 0)
-  }
-
-  /** The share's number of units. */
-  size(): this {
-    return this.#moved(0, 0, 1, 0)
-  }
-
-  /** The share's first unit, when the call's is `from`. */
-  first(from: number): this {
-    return this.#moved(from, 1, 0, 0)
-  }
-
-  /** The unit behind the share's last one. */
-  end(from: number): this {
-    return this.#moved(from, 1, 1, 0)
-  }
-
-  /** An address of `bytes` for each thread. */
-  scratch(address: number, bytes: number): this {
-    return this.#moved(address, 0, 0, bytes)
-  }
-
-  #moved(value: number, perUnitBefore: number, perUnit: number, perThread: number): this {
-    const job = this.#job
-    const at = l.FIRST_MOVE + 4 * this.#moves++
-    job[at] = this.#arguments
-    job[at + 1] = perUnitBefore
-    job[at + 2] = perUnit
-    job[at + 3] = perThread
-    return this.same(value)
-  }
-
   /** Runs the described call on all threads and returns when it is done. */
   run(): void {
-    const job = this.#job
     const words = this.#words
     const shares = this.#shares
-    job[l.SHARES] = shares
-    job[l.TOTAL] = this.#total
-    job[l.CHUNK] = this.#chunk
-    job[l.ARGUMENTS] = this.#arguments
-    job[l.MOVES] = this.#moves
+    this.finish()
     Atomics.store(words, l.DONE, 0)
     Atomics.store(words, l.LEFT, shares)
     if (Atomics.load(words, l.SLEEPERS) > 0) Atomics.notify(words, l.LEFT)
-    const own = work(this.#loaded.list, words, job, l, 0, this.#values)
+    const own = work(this.#loaded.list, words, this.numbers, l, 0, this.#values, null)
     const prompt = Atomics.load(words, l.DONE) === shares || this.#await(shares)
     if (this.#splitFrom > 0) this.#pace.learn({ shares, own, threads: this.count, prompt })
     if (Atomics.load(words, l.FAILED) > 0) this.#failed()
@@ -207,7 +147,7 @@ export class Threads {
   }
 
   #kernel(): string {
-    return kernelNames[this.#job[l.KERNEL]]
+    return kernelNames[this.numbers[l.KERNEL]]
   }
 
   /** Starts the workers; whether they could be. */

@@ -55,11 +55,21 @@ export const layout = {
   MOST_ARGUMENTS: 24,
   /** Four numbers a move: which argument, and what is added to it a unit before the share, a unit in the share, a thread. */
   FIRST_MOVE: 30,
-  NUMBERS: 126,
-  BYTES: 1024 + 126 * 8,
+  /** What workers read ahead (ahead.ts); half 0: nothing. */
+  AHEAD_LAST: 126,
+  AHEAD_STEP: 127,
+  AHEAD_HALF: 128,
+  /** Read between two looks at LEFT. */
+  AHEAD_BYTES: 512,
+  NUMBERS: 129,
+  BYTES: 1024 + 129 * 8,
 } as const
 
-/** Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. `values` is used again and again. */
+/**
+ * Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. `values` is used
+ * again and again; `ahead` takes what a worker may read afterwards: an address, and how many bytes
+ * behind it and behind as many.
+ */
 export function work(
   kernels: readonly Kernel[],
   words: Int32Array,
@@ -67,6 +77,7 @@ export function work(
   l: typeof layout,
   thread: number,
   values: number[],
+  ahead: number[] | null,
 ): number {
   let ran = 0
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
@@ -77,6 +88,10 @@ export function work(
     ran++
     const start = (thread === 0 ? first : last - 1) * job[l.CHUNK]
     const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
+    if (ahead !== null) {
+      ahead[0] = job[l.AHEAD_LAST] - (thread - 1) * job[l.AHEAD_STEP]
+      ahead[1] = job[l.AHEAD_HALF]
+    }
     values.length = job[l.ARGUMENTS]
     for (let i = 0; i < values.length; i++) values[i] = job[l.FIRST + i]
     const end = l.FIRST_MOVE + 4 * job[l.MOVES]
@@ -103,14 +118,21 @@ export function serve(data: WorkerData, run: typeof work): void {
   for (const name of names) kernels.push(Reflect.get(exports, name))
   const words = new Int32Array(memory.buffer, address, l.WORDS)
   const job = new Float64Array(memory.buffer, address + l.JOB, l.NUMBERS)
+  const readAhead = kernels[names.indexOf('readAhead')]
   const values: number[] = []
+  const ahead = [0, 0]
   Atomics.add(words, l.READY, 1)
   Atomics.notify(words, l.READY)
   for (;;) {
     let left = Atomics.load(words, l.LEFT)
     for (let i = 0; left === 0 && i < looks; i++) left = Atomics.load(words, l.LEFT)
-    if (left > 0) run(kernels, words, job, l, thread, values)
-    else if (left < 0) return
+    if (left > 0) {
+      ahead[1] = 0
+      run(kernels, words, job, l, thread, values, ahead)
+      const last = ahead[0] + ahead[1] - l.AHEAD_BYTES
+      for (let at = ahead[0]; at <= last && Atomics.load(words, l.LEFT) === 0; at += l.AHEAD_BYTES)
+        readAhead(at, at + ahead[1], l.AHEAD_BYTES)
+    } else if (left < 0) return
     else {
       Atomics.add(words, l.SLEEPERS, 1)
       Atomics.wait(words, l.LEFT, 0)

@@ -405,7 +405,7 @@ test('results have the same bits on 1, 2 and 3 threads', t => {
   }
   // Panels take the place of weights that outlive the call: what fails in a worker must not leave half of them done.
   const inPlace = ['packRows', 'unpackRows', 'panelsFromColumns', 'columnsFromPanels']
-  const whole = ['dot', 'squareParts', 'convolutionInputGradientPanels', 'winogradQuads', ...inPlace]
+  const whole = ['dot', 'squareParts', 'readAhead', 'convolutionInputGradientPanels', 'winogradQuads', ...inPlace]
   t.deepEqual(
     kernelNames.filter(name => !split.has(name) && !name.endsWith('Scratch')).sort(),
     whole.sort(),
