@@ -102,7 +102,8 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const init = asked.init === null ? {} : { init: readFitting(asked.init, size) }
   // White is to be made up.
   const mask = asked.mask === null ? {} : { mask: readFitting(asked.mask, size).map(value => (value > 0 ? 0 : 1)) }
-  const frames$ = diffuse(opened, engine, { ...own, ...init, ...mask, labels })
+  const watched = flags.json === true || asked.frames !== null || io.stdout.isTTY === true
+  const frames$ = diffuse(opened, engine, { ...own, ...init, ...mask, labels, lastOnly: !watched })
 
   say.note(why)
   say.note(`${labels.length} pictures, ${steps} steps of ${sampler}, guidance ${guidance}, seed ${seed}`)

@@ -40,6 +40,7 @@ const TrainFlags = t.type({
   latent: nullable(nonEmptyText),
   /** True is the classes' names in words. */
   captions: nullable(t.union([nonEmptyText, t.literal(true)], 'a file')),
+  learnSigma: withDefault(boolean, false),
   resume: withDefault(boolean, false),
 })
 
@@ -59,11 +60,12 @@ const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const captions = texts === null ? null : texts === true ? captionsOf(classes) : readCaptions(texts, classes)
   const { engine, why } = await engineOf(flags)
   const folder = await denoisingTrainingFolder({ ...asked, latent, captions, own, pictures, engine })
+  const steps$ = trainDenoiserInFolder(folder)
   say.note(why)
   const size = pictureSizeOf(folder.run.config)
   const write = (path: string, { sample, shape: [count = 0] }: Frame): void =>
     writeGrid(path, picturesOf(sample, size, count), Math.min(count, 10), ZOOM)
-  await followTraining(trainDenoiserInFolder(folder), folder, write, say, io)
+  await followTraining(steps$, folder, write, say, io)
 }
 
 /** `fluxion train-diffusion <data> --out <folder>`: pictures in, a diffusion model's folder out. */
@@ -85,6 +87,7 @@ export const addTrainDiffusion = (program: Command, io: Io): void => {
       'tell the model texts, not classes: those of a file, { "class": ["text", …], … }; else the names of the classes, as "a seven"',
     )
     .option('--weighting <name>', 'what a noise level counts: simple, snr, truncatedSnr, minSnr (simple)')
+    .option('--learn-sigma', 'learn the variance of reverse steps too, which the sampler ddpm takes')
     .option('--flip', 'turn pictures left to right at random')
     .option('--resume', 'go on from the last checkpoint, exactly as if never stopped')
     .addHelpText('after', '\nA preset has its own values; those in brackets hold where it has none.')

@@ -87,13 +87,15 @@ export interface DenoisingParts {
   readonly autoencoder?: VaeConfig | null
   /** By class the texts that say it, and what reads them; classes are told unless given. */
   readonly text?: { readonly captions: readonly (readonly string[])[]; readonly tokenizer: Tokenizer } | null
+  /** Whether the variance of reverse steps is learnt too; false unless given. */
+  readonly learnSigma?: boolean
 }
 
 /** The configuration of a preset for pictures. Ones that it does not fit are an InputError. */
 export const denoisingConfig = (
   preset: DenoisingPreset,
   pictures: PictureSet,
-  { autoencoder = null, text = null }: DenoisingParts = {},
+  { autoencoder = null, text = null, learnSigma = false }: DenoisingParts = {},
 ): DenoisingConfig => {
   const { channels, height, width, classes } = pictures
   if (channels !== 1 && channels !== 3)
@@ -103,7 +105,7 @@ export const denoisingConfig = (
       `autoencoder: expected one of pictures of ${describeSize(pictures)}, found one of ${describeSize(autoencoderSize(autoencoder))}`,
     )
   const size = autoencoder === null ? { in_channels: channels, height, width } : latentSize(autoencoder)
-  const shape = { ...size, num_classes: text === null ? classes.length : 0 }
+  const shape = { ...size, num_classes: text === null ? classes.length : 0, learn_sigma: learnSigma }
   const network = decodeOrThrow(NetworkConfig, { ...preset.network, ...shape }, 'model')
   const parts = text === null ? { network } : withText(network, text)
   return decodeOrThrow(DenoisingConfig, { ...preset.diffusion, ...parts, autoencoder, class_names: classes }, 'model')

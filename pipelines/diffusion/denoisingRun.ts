@@ -56,6 +56,7 @@ export const denoisingRun = ({
     input: sampleInput(config.network),
     schedule,
     prediction: config.prediction_type,
+    learnedVariance: config.network.learn_sigma,
     options,
     batchesOf: key => randomBatches(training, options, telling, key),
     validation: validation.count === 0 ? null : () => orderedBatches(validation, options.batch, telling),
@@ -64,7 +65,7 @@ export const denoisingRun = ({
         const region = new Region()
         const all = { ...parameters, ...region.run(() => upload(still, engine)) }
         const opened = { config, model, parameters: all, schedule, tokenizer }
-        return diffuse(opened, engine, { labels: sampleLabels(config), steps: SAMPLE_STEPS }).pipe(
+        return diffuse(opened, engine, { labels: sampleLabels(config), steps: SAMPLE_STEPS, lastOnly: true }).pipe(
           finalize(() => region.close()),
         )
       }),

@@ -38,6 +38,8 @@ export interface DenoisingTrainingFolderOptions extends Pick<PictureRunGiven, 'o
   readonly latent?: AutoencoderFiles | null
   /** By class the texts that say it, from which the model learns to be told texts; it is told classes unless given. */
   readonly captions?: readonly (readonly string[])[] | null
+  /** Whether the variance of reverse steps is learnt too; false unless given. */
+  readonly learnSigma?: boolean
   /** Training options by name, undecoded; errors name their flags. */
   readonly own?: Readonly<Record<string, unknown>>
   /** Go on from the last checkpoint, where there is one; false unless given. */
@@ -65,11 +67,12 @@ export const denoisingTrainingFolder = async ({
   preset = null,
   latent = null,
   captions = null,
+  learnSigma = false,
   own = {},
   resume = false,
   ...rest
 }: DenoisingTrainingFolderOptions): Promise<DenoisingTrainingFolder> => {
-  const given = { ...rest, preset, latent, captions, own, resume }
+  const given = { ...rest, preset, latent, captions, learnSigma, own, resume }
   return openRunFolder(
     given,
     () => begun(given),
@@ -78,13 +81,17 @@ export const denoisingTrainingFolder = async ({
 }
 
 const begun = async (given: Given): Promise<DenoisingTrainingFolder> => {
-  const { out, pictures, engine, own, latent, captions } = given
+  const { out, pictures, engine, own, latent, captions, learnSigma } = given
   const preset = given.preset ?? (latent === null ? 'digits' : 'latent')
   const options = trainingUnder(DenoisingTrainingOptions, denoisingPresets[preset].training, own, flagName)
   if (latent !== null && options.flip)
     throw new InputError('--flip: expected pictures; latents turned around are not those of pictures turned around')
   const text = captions === null ? null : { captions, tokenizer: trainWordTokenizer(captions.flat()) }
-  const config = denoisingConfig(denoisingPresets[preset], pictures, { autoencoder: latent?.config ?? null, text })
+  const config = denoisingConfig(denoisingPresets[preset], pictures, {
+    autoencoder: latent?.config ?? null,
+    text,
+    learnSigma,
+  })
   const samples = await samplesOf(given, config, options, latent?.tensors ?? new Map(), null)
   const run = {
     engine,
@@ -104,6 +111,7 @@ const resumed = async (given: Given, checkpoint: string): Promise<DenoisingTrain
   const coder = under(`${AUTOENCODER}.`, latest.tensors)
   if (latent !== null) same('--latent', digestOf(coder), digestOf(latent.tensors), out)
   if (captions !== null) same('--captions', JSON.stringify(config.captions), JSON.stringify(captions), out)
+  if (given.learnSigma) same('--learn-sigma', config.network.learn_sigma, true, out)
   const factor = config.autoencoder?.scaling_factor ?? null
   const run = {
     engine,

@@ -1,4 +1,4 @@
-import { concatMap, defer, finalize, map, type Observable, of } from 'rxjs'
+import { concatMap, defer, finalize, last, map, type Observable, of } from 'rxjs'
 import {
   classifierFree,
   conditioned,
@@ -36,6 +36,8 @@ export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
   readonly init?: ArrayLike<number>
   /** 1 where `init` is kept, 0 where it is made up; (channels, height, width). Starts from noise. */
   readonly mask?: ArrayLike<number>
+  /** Emits the last frame alone: latents on the way to it need no decoding. False unless given. */
+  readonly lastOnly?: boolean
   /** Swaps sampler or denoiser while the run goes on; see `denoise`. */
   readonly changes$?: Observable<Partial<DenoiseControls>>
 }
@@ -50,6 +52,7 @@ export const guidedDenoiser = (opened: OpenedDenoiser, labels: ArrayLike<Shown>,
   const untold = shown.every(label => label === null)
   return denoiser(classifierFree(conditional, unconditional, untold ? 0 : guidance), {
     prediction: config.prediction_type,
+    learnedVariance: config.network.learn_sigma,
     ...(config.autoencoder === null ? { clip: 1, clippedNoise: 'rederived' } : {}),
   })
 }
@@ -78,14 +81,14 @@ const checkAsked = (config: DenoisingConfig, { labels, init, mask }: DiffuseOpti
  * decoded. Cold, and a function of its arguments. Classes, texts or pictures that do not fit the model are an InputError.
  */
 export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOptions): Observable<Frame> => {
-  const { labels, init, mask, changes$, demand$, scheduler } = given
+  const { labels, init, mask, lastOnly = false, changes$, demand$, scheduler } = given
   const { config, parameters, schedule } = opened
   const options = decodeOrThrow(DiffusingOptions, given, 'diffusing options')
   checkAsked(config, given)
   const { in_channels: channels, height, width } = config.network
   const shape: Shape = [labels.length, channels, height, width]
   const levels = levelsOf(schedule, options)
-  const sampler = samplerOf(options, levels)
+  const sampler = samplerOf(options, levels, config.network.learn_sigma)
   const coder = autoencoderIn(config, parameters)
   const common = {
     engine,
@@ -116,7 +119,8 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
           map(picture => repeated(picture, labels.length)),
           concatMap(known => (mask === undefined ? partly(known) : around(known, maskOf(config, mask)))),
         )
-  return coder === null ? frames$ : frames$.pipe(decoded(engine, coder))
+  const shown$ = lastOnly ? frames$.pipe(last()) : frames$
+  return coder === null ? shown$ : shown$.pipe(decoded(engine, coder))
 }
 
 /** A picture as what is diffused. */

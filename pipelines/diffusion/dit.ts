@@ -12,6 +12,7 @@ import { linear } from '../../operators/linear.ts'
 import { adaptiveLayerNorm } from '../../operators/norm/adaptiveLayerNorm.ts'
 import { sinusoidalPositions2d } from '../../operators/position/sinusoidalPositions2d.ts'
 import type { DitConfig } from '../../src/codec/dit.ts'
+import { outputChannels } from '../../src/codec/picture.ts'
 import { add, sequence } from '../../src/compose.ts'
 import { zerosInit } from '../../src/context.ts'
 import { define } from '../../src/define.ts'
@@ -69,14 +70,13 @@ export const ditBlock = ({
  * it is trained in wants, of the picture's shape. Source: Peebles & Xie, arXiv 2212.09748. Laws D4, L1.
  */
 export const dit = (config: DitConfig): ClassConditionalModel => {
-  const { patch_size: patch, in_channels: channels, height, width: columns, hidden_size: width } = config
+  const { patch_size: patch, height, width: columns, hidden_size: width } = config
   const block = ditBlock({ width, heads: config.num_heads, hidden: config.mlp_ratio * width })
-  const pixels = channels * patch * patch
   const toPatches = linear({
     name: 'final_layer.linear',
     from: 'width',
     to: 'width',
-    width: pixels,
+    width: outputChannels(config) * patch ** 2,
     bias: true,
     layout: 'torch',
     init: zerosInit,

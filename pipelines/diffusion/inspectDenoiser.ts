@@ -65,6 +65,7 @@ export const inspectDenoiser = (config: DenoisingConfig): DenoiserInspection => 
         schedule: scheduleOf(config),
         prediction: config.prediction_type,
         weighting: 'simple',
+        learnedVariance: config.network.learn_sigma,
       }),
       parameters,
       {

@@ -27,14 +27,15 @@ import type { DiffusingOptions } from '../../src/codec/diffusing.ts'
  */
 const LANGEVIN = { repeats: 5, rate: 0.5 }
 
-/** The sampler of a name, to walk these levels. */
+/** The sampler of a name, to walk these levels; ddpm takes a variance that the model has learnt. */
 export const samplerOf = (
   { sampler, eta }: Pick<DiffusingOptions, 'sampler' | 'eta'>,
   levels: readonly Level[],
+  learnedVariance = false,
 ): Sampler => {
   const samplers: Readonly<Record<DiffusingOptions['sampler'], () => Sampler>> = {
     ddim: () => ddim({ eta }),
-    ddpm: () => ddpm(),
+    ddpm: () => ddpm({ variance: learnedVariance ? 'learned' : 'posterior' }),
     'dpm++': () => dpmSolver,
     euler: () => euler,
     heun: () => heun,

@@ -22,6 +22,8 @@ export interface DenoiserTraining {
   readonly input: Noisy
   readonly schedule: NoiseSchedule
   readonly prediction: Parametrization
+  /** The model learns a variance too; see `denoisingObjective`. */
+  readonly learnedVariance?: boolean
   readonly options: DenoisingTrainingOptions
   /** Batch number `index` of the run of a key. */
   readonly batchesOf: (key: Key) => (index: number) => PictureBatch
@@ -51,6 +53,7 @@ export const trainDenoiser = ({
   input,
   schedule,
   prediction,
+  learnedVariance = false,
   options,
   batchesOf,
   validation,
@@ -59,7 +62,7 @@ export const trainDenoiser = ({
 }: DenoiserTraining): Observable<RunStep<Frame>> => {
   const run = key(options.seed)
   const { optimizer, rate } = optimizerOf(options)
-  const objectiveOptions = { engine, model, schedule, prediction, weighting: options.weighting }
+  const objectiveOptions = { engine, model, schedule, prediction, weighting: options.weighting, learnedVariance }
   const measured = denoisingObjective({ ...objectiveOptions, levelsOf: evenLevels })
   return runTraining({
     engine,

@@ -12,6 +12,7 @@ import type { Hidden } from '../../operators/hidden.ts'
 import { joinChannels } from '../../operators/joinChannels.ts'
 import { linear } from '../../operators/linear.ts'
 import { groupNorm } from '../../operators/norm/groupNorm.ts'
+import { outputChannels } from '../../src/codec/picture.ts'
 import type { UnetConfig } from '../../src/codec/unet.ts'
 import { add, id, residual, sequence } from '../../src/compose.ts'
 import { type Initializer, zerosInit } from '../../src/context.ts'
@@ -107,7 +108,6 @@ export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden,
   const [top = 0] = widths
   const plane = [config.height / patch, config.width / patch] as const
   const planeAt = (level: number) => [plane[0] / 2 ** level, plane[1] / 2 ** level] as const
-  const channelsIn = config.in_channels * patch ** 2
   const toChannels = sequence(patchify(patch), unpatchify(1, plane))
   const toPixels = sequence(patchify(1), unpatchify(patch, [config.height, config.width]))
   return define<readonly [Planes, Hidden, Hidden], Planes>((at, input) => {
@@ -164,7 +164,7 @@ export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden,
     const last = sequence(
       norm('norm_out', groups),
       silu<readonly ['batch', 'channels', 'height', 'width']>,
-      convolution('conv_out', channelsIn, zerosInit),
+      convolution('conv_out', outputChannels(config) * patch ** 2, zerosInit),
     )
     return patched(at, at(x, last), patch, toPixels)
   })

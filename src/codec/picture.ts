@@ -1,4 +1,4 @@
-import { naturalNumber, positiveInteger, withDefault } from './fields.ts'
+import { boolean, naturalNumber, positiveInteger, withDefault } from './fields.ts'
 
 /** What a network over pictures works on, in pixels. */
 export const pictureFields = {
@@ -7,4 +7,15 @@ export const pictureFields = {
   width: positiveInteger,
   /** 0 where pictures have no class. The id after the last means none. */
   num_classes: withDefault(naturalNumber, 0),
+  /** Whether as many channels more say the variance of a reverse step (Nichol & Dhariwal, arXiv 2102.09672). */
+  learn_sigma: withDefault(boolean, false),
 }
+
+/** Channels of what a network says. */
+export const outputChannels = ({
+  in_channels,
+  learn_sigma,
+}: {
+  readonly in_channels: number
+  readonly learn_sigma: boolean
+}): number => (learn_sigma ? 2 : 1) * in_channels

@@ -20,9 +20,10 @@ import { scheduleLevels, spacedTimes } from '../../../operators/diffusion/schedu
 import { timeEmbedding } from '../../../operators/diffusion/timeEmbedding.ts'
 import { add, scale, subtract } from '../../../src/kernel/binary.ts'
 import { zeros } from '../../../src/kernel/fill.ts'
+import { concat } from '../../../src/kernel/slice.ts'
 import { square } from '../../../src/kernel/unary.ts'
 import { key, normal } from '../../../src/random.ts'
-import { readNow, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
+import { type Axes, readNow, type Tensor, tensor } from '../../../src/tensor/tensor.ts'
 import { times } from '../../../src/tensor/times.ts'
 import { X1, X2, X3, X4, X5, X6, X8, X10 } from '../../laws/diffusion.ts'
 import { breaks, holds } from '../../property.ts'
@@ -263,6 +264,11 @@ test('X8 classifier-free guidance: 0, 1, affine', t => {
     'w²',
     law((c, u, w) => classifierFree(c, u, typeof w === 'number' ? w * w : w)),
   )
+  const x = random([2, 3], 7)
+  const learning = (says: (x: Tensor) => Tensor) => (y: Tensor) => concat<Axes>([says(y), square(says(y))], 1)
+  const whole = classifierFree(learning(conditional), learning(square), 3)(x, at)
+  const apart = concat<Axes>([classifierFree(conditional, square, 3)(x, at), square(conditional(x))], 1)
+  t.same([...readNow(whole)], [...readNow(apart)], "a learnt variance is the conditional's")
   const asked: string[] = []
   const told = (name: string) => (x: Tensor) => {
     asked.push(name)

@@ -1,11 +1,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
+import { lastValueFrom } from 'rxjs'
 import test from 'tape'
+import { ddpm } from '../../../operators/diffusion/sampler/ddpm.ts'
+import type { Sampler } from '../../../operators/diffusion/sampler/sampler.ts'
 import { latestCheckpoint } from '../../../pipelines/checkpoint.ts'
+import { denoise } from '../../../pipelines/diffusion/denoise.ts'
+import { openDenoiser } from '../../../pipelines/diffusion/denoisingFolder.ts'
+import { diffuse, guidedDenoiser } from '../../../pipelines/diffusion/diffuse.ts'
+import { levelsOf } from '../../../pipelines/diffusion/samplerOf.ts'
 import { readPictures } from '../../../pipelines/readPictures.ts'
 import { digest } from '../../../pipelines/readText.ts'
 import { orThrow } from '../../../src/codec/decode.ts'
 import { levelNames, samplerNames } from '../../../src/codec/diffusing.ts'
+import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { InputError } from '../../../src/errors.ts'
 import { pictureGrid } from '../../../src/format/pictureGrid.ts'
 import { readPng, writePng } from '../../../src/format/png.ts'
@@ -191,6 +199,42 @@ test('a rectified flow: the same network, its path and prediction in config.json
       ])
       t.equal(drawn.code, 0, `${sampler} ${drawn.stderr}`)
     }
+  }))
+
+test('a learnt variance: trained with --learn-sigma, resumed exactly, taken by ddpm', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'))
+    const train = (out: string, more: readonly string[], inside?: { interruptAfter: number }) =>
+      fluxion(['train-diffusion', path('bars'), '--out', path(out), '--json', ...more], inside)
+    const options = ['--learn-sigma', '--preset', 'tiny', '--steps', '24', '--checkpoint-every', '8']
+    const whole = await train('whole', options)
+    t.equal(whole.code, 0, whole.stderr)
+    await train('half', options, { interruptAfter: 10 })
+    t.equal((await train('half', ['--resume'])).code, 0)
+    t.deepEqual(lastState(path('half')), lastState(path('whole')), 'L11')
+    await train('plain', ['--preset', 'tiny', '--steps', '2'])
+    const wrong = await train('plain', ['--resume', '--learn-sigma'])
+    t.ok(wrong.code === 2 && wrong.stderr.includes('--learn-sigma: expected false'), wrong.stderr.trim())
+    const weighted = await train('weighted', [...options, '--weighting', 'snr'])
+    t.ok(weighted.code === 2 && weighted.stderr.includes('weighting: expected simple'), weighted.stderr.trim())
+
+    const engine = wasmEngine()
+    const opened = openDenoiser(path('whole'), engine)
+    t.deepEqual(opened.parameters['final_layer.linear.weight']?.shape, [2 * 7 * 7, 32], 'twice the channels')
+    const { schedule } = opened
+    const steps = { steps: 6, sampler: 'ddpm', levels: null } as const
+    const drawn = await lastValueFrom(diffuse(opened, engine, { ...steps, labels: [0, 1] }))
+    const by = async (sampler: Sampler): Promise<readonly number[]> => {
+      const shape = [2, 1, SIDE, SIDE]
+      const denoiser = guidedDenoiser(opened, [0, 1], 2)
+      return [
+        ...(await lastValueFrom(denoise({ engine, shape, levels: levelsOf(schedule, steps), sampler, denoiser })))
+          .sample,
+      ]
+    }
+    t.deepEqual(await by(ddpm({ variance: 'learned' })), [...drawn.sample])
+    t.notDeepEqual(await by(ddpm()), [...drawn.sample], 'control: the variance that is not learnt')
+    t.equal((await fluxion(['diffuse', path('whole'), '--steps', '2', '--out', path('a.png')])).code, 0, 'and by ddim')
   }))
 
 test('readPictures: MNIST with labels and gzip, CIFAR-10, folders of PNG; anything else says what and where', async t =>
