@@ -1,4 +1,4 @@
-import { concatMap, from, map, type Observable, of, scan, tap } from 'rxjs'
+import { map, type Observable, scan, tap } from 'rxjs'
 import type { Logits } from '../operators/hidden.ts'
 import { crossEntropy } from '../operators/loss/crossEntropy.ts'
 import { compose } from '../src/compose.ts'
@@ -8,7 +8,7 @@ import type { Operator } from '../src/operator.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { read } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
-import { batches } from '../streams/index.ts'
+import { eachBatch } from './eachBatch.ts'
 import { type Batch, consecutiveWindows, type Windows } from './textBatches.ts'
 
 export interface Evaluation {
@@ -20,17 +20,13 @@ export interface Evaluation {
   readonly perplexity: number
 }
 
-/** Mean loss of one batch, in nats a token; a promise on a GPU. The read settles before its tensor is freed. */
-const meanLoss = (
-  model: Operator<Tokens, Logits>,
-  parameters: Weights,
-  { inputs, targets }: Batch,
-): number | Promise<number> => {
+/** Mean loss of one batch, in nats a token, and how many there are; a promise on a GPU. The read settles before its tensor is freed. */
+const lossOf = (model: Operator<Tokens, Logits>, parameters: Weights, { inputs, targets }: Batch) => {
   const { loss } = scope(() => ({
     loss: read(compose(model, crossEntropy(targets))(context(parameters, { differentiable: false }), inputs).value),
   }))
-  const first = (data: ArrayLike<number>): number => data[0] ?? Number.NaN
-  return loss instanceof Promise ? loss.then(first) : first(loss)
+  const counted = (data: ArrayLike<number>) => ({ loss: data[0] ?? Number.NaN, count: targets.ids.length })
+  return loss instanceof Promise ? loss.then(counted) : counted(loss)
 }
 
 /**
@@ -43,12 +39,9 @@ export const evaluate = (
   ids: Int32Array,
   windows: Windows,
 ): Observable<Evaluation> =>
-  batches({ [Symbol.iterator]: () => consecutiveWindows(ids, windows) }).pipe(
-    concatMap(batch => {
-      const loss = meanLoss(model, parameters, batch)
-      const count = batch.targets.ids.length
-      return loss instanceof Promise ? from(loss.then(nats => ({ loss: nats, count }))) : of({ loss, count })
-    }),
+  eachBatch({ [Symbol.iterator]: () => consecutiveWindows(ids, windows) }, batch =>
+    lossOf(model, parameters, batch),
+  ).pipe(
     tap(({ loss }) => {
       if (!Number.isFinite(loss)) throw new NumericError(`the loss on the text is ${loss}: expected a finite number`)
     }),

@@ -1,9 +1,9 @@
-import { concatMap, from, last, map, type Observable, of, scan } from 'rxjs'
+import { last, map, type Observable, scan } from 'rxjs'
 import { context, type Named } from '../src/context.ts'
 import { fold, type Key } from '../src/random.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { read, type Shape } from '../src/tensor/tensor.ts'
-import { batches } from '../streams/index.ts'
+import { eachBatch } from './eachBatch.ts'
 import type { Indexed, Objective } from './trainer.ts'
 
 /** The mean of an objective over batches, weighted by their size; the noise of a batch is its index' own. */
@@ -13,16 +13,15 @@ export const meanLoss = <B extends Indexed & { readonly shape: Shape }>(
   source: Iterable<B>,
   noise: Key,
 ): Observable<number> =>
-  batches(source).pipe(
-    concatMap(batch => {
-      const count = batch.shape[0] ?? 0
-      const { loss } = scope(() => {
-        const c = context(parameters, { key: fold(noise, batch.index), differentiable: false })
-        return { loss: read(objective(c, batch).value) }
-      })
-      const weighted = (data: ArrayLike<number>) => ({ count, sum: count * (data[0] ?? Number.NaN) })
-      return loss instanceof Promise ? from(loss.then(weighted)) : of(weighted(loss))
-    }),
+  eachBatch(source, batch => {
+    const count = batch.shape[0] ?? 0
+    const { loss } = scope(() => {
+      const c = context(parameters, { key: fold(noise, batch.index), differentiable: false })
+      return { loss: read(objective(c, batch).value) }
+    })
+    const weighted = (data: ArrayLike<number>) => ({ count, sum: count * (data[0] ?? Number.NaN) })
+    return loss instanceof Promise ? loss.then(weighted) : weighted(loss)
+  }).pipe(
     scan((total, next) => ({ count: total.count + next.count, sum: total.sum + next.sum })),
     last(),
     map(({ count, sum }) => sum / count),
