@@ -1,6 +1,7 @@
+import { fitPictures } from '../../src/format/fitPictures.ts'
 import { halfBlocks } from '../../src/format/halfBlocks.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
-import { type Pictures, shrunk } from '../../src/format/pictures.ts'
+import type { Pictures } from '../../src/format/pictures.ts'
 import type { Io } from './io.ts'
 
 /** Characters a line where nothing says how many there are. */
@@ -14,7 +15,8 @@ export const terminalGrid = (pictures: Pictures, columns: number, room: number):
     Math.min(columns, Math.floor((room - gap) / (width + gap)))
   const whole = fitting(pictures, 2)
   if (whole >= Math.min(columns, A_ROW)) return pictureGrid(pictures, { columns: whole, gap: 2 })
-  const small = shrunk(pictures, 2)
+  const [height, width] = [pictures.height, pictures.width].map(length => Math.ceil(length / 2))
+  const small = fitPictures(pictures, { height, width })
   return pictureGrid(small, { columns: Math.max(1, fitting(small, 1)), gap: 1 })
 }
 

@@ -61,18 +61,3 @@ export const toSigned = (pixels: Uint8Array): Float32Array => Float32Array.from(
 /** Numbers as bytes: -1 is 0, 1 is 255, others are cut off. */
 export const toBytes = (values: ArrayLike<number>): Uint8Array =>
   Uint8Array.from(values, value => Math.min(255, Math.max(0, Math.round((value + 1) * 127.5))))
-
-/** Pictures of a fraction of the size: each pixel the mean of a square of `factor`, what is left at the edges cut off. */
-export const shrunk = ({ count, channels, height, width, pixels }: Pictures, factor: number): Pictures => {
-  const [rows, columns] = [Math.floor(height / factor), Math.floor(width / factor)]
-  const small = new Uint8Array(count * channels * rows * columns)
-  for (let i = 0; i < small.length; i++) {
-    const [x, y] = [i % columns, Math.floor(i / columns) % rows]
-    const plane = Math.floor(i / (rows * columns)) * height * width
-    let sum = 0
-    for (let dy = 0; dy < factor; dy++)
-      for (let dx = 0; dx < factor; dx++) sum += pixels[plane + (y * factor + dy) * width + x * factor + dx] ?? 0
-    small[i] = Math.round(sum / factor ** 2)
-  }
-  return { count, channels, height: rows, width: columns, pixels: small }
-}

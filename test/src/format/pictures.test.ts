@@ -11,7 +11,7 @@ import { writeGif } from '../../../src/format/gif.ts'
 import { halfBlocks } from '../../../src/format/halfBlocks.ts'
 import { readIdx } from '../../../src/format/idx.ts'
 import { pictureGrid } from '../../../src/format/pictureGrid.ts'
-import { joinPictures, type Pictures, pictureAt, shrunk, toBytes, toSigned } from '../../../src/format/pictures.ts'
+import { joinPictures, type Pictures, pictureAt, toBytes, toSigned } from '../../../src/format/pictures.ts'
 import { readPng, writePng } from '../../../src/format/png.ts'
 import { breaks, holds } from '../../property.ts'
 
@@ -214,22 +214,6 @@ test('half blocks: two rows of pixels a line', t => {
   t.ok(lines[1]?.includes('\u001b[49m'), 'below the last row is the terminal')
   const plain = halfBlocks({ count: 1, channels: 1, height: 2, width: 3, pixels: new Uint8Array(6) })
   t.equal(plain, '\u001b[38;2;0;0;0m\u001b[48;2;0;0;0m▀▀▀\u001b[0m\n', 'a colour is set where it changes')
-  t.end()
-})
-
-test('shrunk: means of squares, edges cut off', t => {
-  const pixels = Uint8Array.of(0, 4, 9, 8, 12, 9, 9, 9, 9, ...new Uint8Array(9).fill(5))
-  const small = shrunk({ count: 1, channels: 2, height: 3, width: 3, pixels }, 2)
-  t.deepEqual(small, { count: 1, channels: 2, height: 1, width: 1, pixels: Uint8Array.of(6, 5) })
-  holds(
-    t,
-    'every size; what is all one colour stays it',
-    fc.property(pictures(), ({ count, channels, height, width }) => {
-      const even = { count, channels, height: 2 * height, width: 2 * width }
-      const grey = shrunk({ ...even, pixels: new Uint8Array(count * channels * height * width * 4).fill(77) }, 2)
-      return grey.height === height && grey.width === width && grey.pixels.every(value => value === 77)
-    }),
-  )
   t.end()
 })
 
