@@ -6,7 +6,7 @@ import { noiseOf } from '../../operators/diffusion/noise.ts'
 import { qSample } from '../../operators/diffusion/qSample.ts'
 import type { Memory, Move, Moved, Sampler } from '../../operators/diffusion/sampler/sampler.ts'
 import type { Engine, HostData } from '../../src/engine/engine.ts'
-import { InputError } from '../../src/errors.ts'
+import { InputError, NumericError } from '../../src/errors.ts'
 import type { Machine } from '../../src/machine.ts'
 import { fold, key } from '../../src/random.ts'
 import { scope } from '../../src/tensor/scope.ts'
@@ -62,7 +62,7 @@ const STEPS = 'steps'
 /**
  * Reverse diffusion as feedback: samples and model on the device; levels, keys, sampler and guidance on the host. n steps emit n frames, the last of which is the
  * result. Cold, and a function of its arguments: the same seed gives the same frames (law S13). Unsubscribing stops it within a step, and frees all (laws X10, S10,
- * S15); `demand$` pays for frames one by one. A change takes effect at the next step, so one made while a frame is delivered is replayed by making it at that frame.
+ * S15); `demand$` pays for frames one by one. Samples that are not finite are a `NumericError`. A change takes effect at the next step, so one made while a frame is delivered is replayed by making it at that frame.
  */
 export const denoise = ({
   engine,
@@ -102,6 +102,8 @@ export const denoise = ({
       init: () => 0,
       step: (done, [sample, predictedX0]) => {
         const step = done + 1
+        if (!sample.every(Number.isFinite))
+          throw new NumericError(`denoising step ${step} of ${steps}: expected finite samples, found NaN or infinity`)
         const sigma = levels[step]?.sigma ?? 0
         const emit = [{ step, steps, sigma, shape, sample, predictedX0 }]
         return [{ emit, next: step < steps ? move(step) : null }, step]

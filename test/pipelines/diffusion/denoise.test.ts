@@ -14,6 +14,7 @@ import { scheduleLevels } from '../../../operators/diffusion/schedule/spacing.ts
 import { type DenoiseOptions, denoise, type Frame } from '../../../pipelines/diffusion/denoise.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
+import { NumericError } from '../../../src/errors.ts'
 import { scale } from '../../../src/kernel/binary.ts'
 import { unary } from '../../../src/kernel/unary.ts'
 import { gaussianDenoiser } from '../../laws/diffusion.ts'
@@ -172,6 +173,10 @@ test('S14 errors in model, sampler, changes: once, after the frames before, and 
   const { values, ends, errors } = await whole(frames$)
   t.same([values.length, ends, errors], [3, ['error'], [new Error('bad model')]])
   t.equal(live(engine), 0)
+  const astray = counting({ denoiser: (x, at) => gaussianDenoiser(0, at.time > 500 ? 1 : Number.NaN)(x, at) })
+  const lost = await whole(astray.frames$)
+  t.ok(lost.values.length > 0 && lost.errors[0] instanceof NumericError, `${lost.errors[0]}`)
+  t.equal(live(astray.engine), 0)
   const changes$ = new Observable<never>(out => out.error(new Error('bad change')))
   const changed = counting({ changes$ })
   t.same((await whole(changed.frames$)).errors, [new Error('bad change')])
