@@ -2,10 +2,11 @@
 export * from './activation'
 export { attention, attentionScratch } from './attention'
 export { attentionPullback, attentionPullbackScratch } from './attentionPullback'
+export { convolution, convolutionScratch } from './convolution/convolution'
 export {
-  convolution, convolutionInputGradient, convolutionInputGradientPanels, convolutionInputGradientScratch,
-  convolutionScratch, convolutionWeightGradient,
-} from './convolution'
+  convolutionInputGradient, convolutionInputGradientPanels, convolutionInputGradientScratch,
+} from './convolution/inputGradient'
+export { convolutionWeightGradient } from './convolution/weightGradient'
 export * from './elementwise'
 export { gemm, gemmBatch, gemmScratch } from './gemm'
 export { halvesGather, halvesProduct, halvesScratch } from './halves'

@@ -1,7 +1,7 @@
 /** Aᵀ M A of four tiles in the lanes of a vector, written to planes. */
 import { splat, storePart } from '../simd'
+import { turn } from '../turn'
 import { BOTH_MIDDLE, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, OUT } from './forms'
-import { turn } from './planes'
 import { outputSums } from './threeTaps'
 import { halvedSums } from './twoTaps'
 
@@ -23,7 +23,7 @@ export function transformOutput(from: usize, step: usize, bias: f32, temporary: 
       to, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48), v128.load(line, 64),
       v128.load(line, 80), splat(bias),
     )
-    turn(to)
+    turn(to, 16, to, to + 16, to + 32, to + 48)
   }
 }
 
@@ -49,7 +49,7 @@ function transformPhase(
       to, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48),
       middleColumns ? zero : v128.load(line, 64), splat(bias),
     )
-    turn(to)
+    turn(to, 16, to, to + 16, to + 32, to + 48)
   }
 }
 

@@ -33,24 +33,6 @@ export function lanes(from: usize, step: usize): v128 {
   return v128.load32_lane(from + 3 * step, v, 3)
 }
 
-/** Four vectors in a row, transposed. */
-// @ts-ignore: decorator
-@inline
-export function turn(at: usize): void {
-  const r0 = v128.load(at)
-  const r1 = v128.load(at, 16)
-  const r2 = v128.load(at, 32)
-  const r3 = v128.load(at, 48)
-  const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
-  const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
-  const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
-  const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-  v128.store(at, v128.shuffle<f64>(a, c, 0, 2))
-  v128.store(at, v128.shuffle<f64>(a, c, 1, 3), 16)
-  v128.store(at, v128.shuffle<f64>(b, d, 0, 2), 32)
-  v128.store(at, v128.shuffle<f64>(b, d, 1, 3), 48)
-}
-
 /** Writes `count` tiles from `t` on: rows of four vectors of tiles, turned to four numbers of each tile, inside the plane alone. */
 export function storeQuad(image: usize, from: usize, t: i32, count: i32, across: i32, outHeight: i32, outWidth: i32): void {
   let top = t / across * OUT
