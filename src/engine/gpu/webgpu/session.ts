@@ -84,7 +84,7 @@ export class Session {
   /** The operands of a shader, as it was bound to them before where it was. */
   bind({ layout, groups }: Pipeline, operands: readonly Slice[]): GPUBindGroup {
     let name = ''
-    for (const { buffer, offset } of operands) name += `${buffer.id}:${offset} `
+    for (const { buffer, offset, size } of operands) name += `${buffer.id}:${offset}:${size} `
     const bound = groups.get(name)
     if (bound !== undefined) return bound
     const group = this.device.createBindGroup({
