@@ -62,7 +62,8 @@ const STEPS = 'steps'
 /**
  * Reverse diffusion as feedback: samples and model on the device; levels, keys, sampler and guidance on the host. n steps emit n frames, the last of which is the
  * result. Cold, and a function of its arguments: the same seed gives the same frames (law S13). Unsubscribing stops it within a step, and frees all (laws X10, S10,
- * S15); `demand$` pays for frames one by one. Samples that are not finite are a `NumericError`. A change takes effect at the next step, so one made while a frame is delivered is replayed by making it at that frame.
+ * S15); `demand$` pays for frames one by one. A change takes effect at the next step, so one made while a frame is delivered is replayed by making it at that frame.
+ * Samples that are not finite are a `NumericError`.
  */
 export const denoise = ({
   engine,

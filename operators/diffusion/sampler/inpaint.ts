@@ -4,7 +4,7 @@
  *
  * Source: Lugmayr et al. (RePaint), arXiv 2201.09865, algorithm 1. With mask 0 and one repeat it is the sampler itself.
  */
-import { add, multiply, subtract } from '../../../src/kernel/binary.ts'
+import { add, multiply, scalar, subtract } from '../../../src/kernel/binary.ts'
 import { fold } from '../../../src/random.ts'
 import { scope } from '../../../src/tensor/scope.ts'
 import type { Tensor } from '../../../src/tensor/tensor.ts'
@@ -33,7 +33,7 @@ export const inpaint = (sampler: Sampler, { known, mask, repeats = 1 }: InpaintO
         const [moved, next] = sampler.step(memory, { ...move, x, key })
         const { sample } = moved
         const noised = to.sigma === 0 ? known : qSample(known, noiseLike(sample, fold(key, 'known')), to)
-        const joined = add(sample, multiply(subtract(noised, sample), mask))
+        const joined = add(multiply(noised, mask), multiply(sample, subtract(scalar(mask, 1), mask)))
         if (i + 1 >= tries) return [{ ...moved, sample: joined }, next]
         x = forwardStep(joined, noiseLike(x, fold(key, 'back')), to, from)
       }

@@ -134,7 +134,8 @@ test('X7 order: errors fall as 1/n, of Heun and DPM-Solver++ as 1/n²; mean and 
 
 test('inpainting keeps what is known, fills in the rest, and is the sampler itself with nothing known', t => {
   const shape = [ROWS, COLUMNS]
-  const known = full(engine, shape, 5)
+  // No sum of a sample and a difference gives it back, as one of 5 would be.
+  const known = full(engine, shape, Math.fround(0.001))
   const half = tensor(
     engine,
     [COLUMNS],
@@ -144,7 +145,7 @@ test('inpainting keeps what is known, fills in the rest, and is the sampler itse
   const x = startOf(levelAt(linearSchedule(), 999))
   const filled = descend(inpaint(heun, { known, mask: half, repeats: 2 }), exact, x, short, key(2))
   const values = Array.from(Float64Array.from(engineRead(filled)))
-  t.ok(values.every((value, i) => i % 2 === 1 || value === 5))
+  t.ok(values.every((value, i) => i % 2 === 1 || value === Math.fround(0.001)))
   const rest = tensor(
     engine,
     [values.length / 2],
