@@ -31,6 +31,12 @@ export const UnetConfig = withRules(t.exact(t.type(fields), 'a U-Net configurati
     found: ({ channel_mult }) => channel_mult,
   },
   {
+    field: 'attention_levels',
+    holds: ({ attention_levels, channel_mult }) => attention_levels.every(level => level < channel_mult.length),
+    expected: ({ channel_mult }) => `places in channel_mult, less than ${channel_mult.length}`,
+    found: ({ attention_levels }) => attention_levels,
+  },
+  {
     field: 'model_channels',
     holds: config =>
       config.model_channels % config.norm_num_groups === 0 && config.model_channels % config.num_heads === 0,

@@ -133,6 +133,7 @@ test('configurations that fit no picture are refused by field', t => {
   refused({ ...configs.dit, hidden_size: 6 }, 'hidden_size: expected a multiple of 4')
   refused({ ...configs.unet, channel_mult: [1, 1, 1, 1] }, 'height: expected a multiple of 8')
   refused({ ...configs.unet, model_channels: 5 }, 'model_channels: expected a multiple of 2 groups')
+  refused({ ...configs.unet, attention_levels: [2] }, 'attention_levels: expected places in channel_mult, less than 2')
   refused({ ...configs.unet, model_type: 'resnet' }, 'model_type: expected "dit" or "unet"')
   t.end()
 })
