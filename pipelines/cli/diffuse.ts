@@ -19,7 +19,7 @@ import { terminalPictures } from './terminalPictures.ts'
 
 const help = {
   steps: 'noise levels to walk down (30)',
-  guidance: 'how much the class counts: 0 not at all, 1 as learnt, more exaggerates it (2)',
+  guidance: 'how much the class or text counts: 0 not at all, 1 as learnt, more exaggerates it (2)',
   eta: "noise of ddim's steps: 0 none, 1 as much as ddpm's (0)",
   strength: 'with --init: how much of the picture is done over (0.6)',
   repeats: 'with --mask: times that each step is tried, so that old and new agree (5)',

@@ -2,7 +2,7 @@ import { InputError } from '../../src/errors.ts'
 
 const NUMERALS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 
-const withArticle = (noun: string): string => `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`
+const withArticle = (noun: string): string => `${/^(?!one\b)[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`
 
 /** Texts that say each class, made of the classes' names: "a seven", "seven", "the digit seven", "7" of 7, "a grey cat", "grey cat" of grey_cat. */
 export const captionsOf = (classes: readonly string[]): readonly (readonly string[])[] => {

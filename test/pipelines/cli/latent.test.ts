@@ -150,8 +150,9 @@ test('train-diffusion --latent and --captions: what does not fit is one line tha
     await refused(t, one, 'captions: expected pictures with classes, found none')
     await fluxion([...train, '--preset', 'tiny'])
     await refused(t, ['diffuse', path('out'), '--prompt', 'above'], '--prompt: expected a model that is told texts')
-    t.deepEqual(captionsOf(['7', 'eagle', 'grey_cat']), [
+    t.deepEqual(captionsOf(['7', '1', 'eagle', 'grey_cat']), [
       ['a seven', 'seven', 'the digit seven', '7'],
+      ['a one', 'one', 'the digit one', '1'],
       ['an eagle', 'eagle'],
       ['a grey cat', 'grey cat'],
     ])
