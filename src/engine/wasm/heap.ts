@@ -71,9 +71,9 @@ export class Heap {
     this.#grow = grow
   }
 
-  /** A block of at least `bytes`, or null when the space cannot grow. */
+  /** A block of at least `bytes`, or null when the space cannot grow; of a size that is none there is none either. */
   allocate(bytes: number): Block | null {
-    if (bytes > LARGEST) return null
+    if (!(bytes >= 0 && bytes <= LARGEST)) return null
     const units = roundUp(bytes)
     const octave = octaveOf(units)
     const run = this.#waiting[octave * CLASSES + classOf(units, octave)]?.pop()

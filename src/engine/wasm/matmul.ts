@@ -1,8 +1,9 @@
 import type { Storage } from '../../tensor/storage.ts'
 import type { MatmulSizes } from '../primitives.ts'
 import type { Kernels } from './binary.generated.ts'
+import { PANEL } from './costs.ts'
 import type { Memory } from './memory.ts'
-import { PANEL, panelsOf } from './panels.ts'
+import { panelsOf } from './panels.ts'
 import { addressOf, addressOrNone, ownStorage } from './storage.ts'
 
 /** out = x y + bias. A batch over one matrix y is one product of more rows. */

@@ -2,7 +2,9 @@
 import test from 'tape'
 import type { HostData } from '../../../src/engine/engine.ts'
 import type { MatmulSizes } from '../../../src/engine/primitives.ts'
+import { PANEL } from '../../../src/engine/wasm/costs.ts'
 import { type WasmEngine, wasmEngine } from '../../../src/engine/wasm/engine.ts'
+import { OutOfMemoryError } from '../../../src/engine/wasm/memory.ts'
 import { ownStorage } from '../../../src/engine/wasm/storage.ts'
 import type { Storage } from '../../../src/tensor/storage.ts'
 import { get, numbers, put, sameBits } from './support.ts'
@@ -155,5 +157,93 @@ test('panels: what is small, batched, an odd width of rows, or multiplied by man
   const gram = { ...sizesOf(16, 16, true) }
   for (let i = 0; i < 100; i++) engine.primitives.matmul(out, square, square, gram)
   t.notOk(inPanels(square), 'a product with itself')
+  t.end()
+})
+
+/** Takes all memory that the engine has left; gives it back. */
+const fill = (engine: WasmEngine): (() => void) => {
+  const held: Storage[] = []
+  for (let size = 2 ** 20; size > 0; size = Math.floor(size / 2))
+    for (;;)
+      try {
+        held.push(engine.allocate(size))
+      } catch {
+        break
+      }
+  return () => {
+    for (const storage of held) engine.free(storage)
+  }
+}
+
+test('panels: strips of any height, and rows that none divides', t => {
+  const engine = wasmEngine()
+  for (const [inner, columns] of [
+    [1, 4096],
+    [1021, 1024],
+    [512, 1024],
+    [96, 32 * PANEL],
+    [3, 2 ** 17],
+  ] as const) {
+    const values = numbers(inner * columns, 2)
+    const [x, bias, y] = [put(engine, numbers(inner, 1)), put(engine, numbers(columns, 3)), put(engine, values)]
+    const sizes = { ...sizesOf(1, columns, false), inner }
+    const expected = product(engine, x, y, bias, sizes)
+    insist(engine, x, y, bias, sizes)
+    t.ok(inPanels(y) && sameBits(product(engine, x, y, bias, sizes), expected), `${inner} x ${columns}`)
+    t.ok(sameBits(get(y), values), 'and back')
+    for (const storage of [x, bias, y]) engine.free(storage)
+  }
+  t.end()
+})
+
+/** Matrices whose change takes 2 MiB, more than a product: long rows, long columns. */
+const LONG = [
+  [2, 2 ** 19, false],
+  [2 ** 16, 16, true],
+] as const
+
+test('panels: a product for which there is memory goes on without the memory to change its matrix', t => {
+  for (const [inner, columns, transposeY] of LONG) {
+    const engine = wasmEngine({ maximumBytes: 12 * 2 ** 20 })
+    const values = numbers(inner * columns, 2)
+    const [x, y, out] = [put(engine, numbers(inner, 1)), put(engine, values), engine.allocate(columns)]
+    const sizes = { ...sizesOf(1, columns, transposeY), inner }
+    const times = (): HostData => {
+      engine.primitives.matmul(out, x, y, sizes)
+      return get(out)
+    }
+    const expected = times()
+    const room = engine.allocate(2 ** 18)
+    const release = fill(engine)
+    engine.free(room)
+    for (let i = 0; i < 8; i++) if (!sameBits(times(), expected)) t.fail(`product ${i} of a full memory`)
+    t.notOk(inPanels(y), 'left as it was')
+    release()
+    t.ok(sameBits(get(y), values))
+  }
+  t.end()
+})
+
+test('panels: what there is no memory to put back is in order once there is', t => {
+  for (const [inner, columns, transposeY] of LONG) {
+    const engine = wasmEngine({ maximumBytes: 2 ** 24 })
+    const values = numbers(inner * columns, 2)
+    const [x, y, bias] = [put(engine, numbers(inner, 1)), put(engine, values), put(engine, numbers(columns, 3))]
+    insist(engine, x, y, bias, { ...sizesOf(1, columns, transposeY), inner })
+    const release = fill(engine)
+    t.throws(() => get(y), OutOfMemoryError)
+    t.ok(inPanels(y), 'nothing was moved')
+    release()
+    t.ok(sameBits(get(y), values), 'the numbers as written')
+  }
+  t.end()
+})
+
+test('panels: the change takes little memory beside a large matrix', t => {
+  const engine = wasmEngine({ maximumBytes: 6 * 2 ** 20 })
+  const [inner, columns] = [1024, 1024]
+  const [x, bias] = [put(engine, numbers(inner, 1)), put(engine, numbers(columns, 3))]
+  const y = put(engine, numbers(inner * columns, 2))
+  t.ok(insist(engine, x, y, bias, { ...sizesOf(1, columns, false), inner }) < 100)
   t.end()
 })
