@@ -58,6 +58,7 @@ const formOf = (s: ConvolutionSizes): Form | null => {
   return padded && s.strideHeight === 2 && s.strideWidth === 2 ? HALVED : null
 }
 
+/** Addresses are taken before scratch memory: a matrix that has to be put in order takes some. */
 export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => {
   /** Scratch memory of all but the input gradient. */
   const scratch = (s: ConvolutionSizes): number =>
@@ -65,7 +66,7 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
       kernels.convolutionScratch(
         ...([s.inputs, s.outHeight, s.outWidth, s.kernelHeight, s.kernelWidth] as const),
         ...([s.strideHeight, s.strideWidth, s.dilationHeight, s.dilationWidth] as const),
-      ) >>> 0,
+      ),
     )
   /** Whether tiles, in whole quads, pay for a plane (height, width). */
   const pays = (form: Form, height: number, width: number): boolean =>
@@ -90,7 +91,7 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
       : [s.paddingHeight, s.paddingWidth]
     const matrix = PHASES[form] * inputs * outputs * FLOAT + LINE
     const bytes = Math.ceil((POINTS[form] * groups * matrix) / LINE) * LINE
-    const points = memory.scratch(bytes + (kernels.winogradScratch(form, inputs, outputs, outHeight, outWidth) >>> 0))
+    const points = memory.scratch(bytes + kernels.winogradScratch(form, inputs, outputs, outHeight, outWidth))
     const rest = points + bytes
     kernels.winogradWeights(form, points, weight, outputs, inputs, Number(turned), 0, groups * outputs, rest)
     const end = batch * kernels.winogradQuads(form, outHeight, outWidth)
@@ -103,32 +104,34 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
       if (form !== null && pays(form, s.outHeight, s.outWidth))
         return tiles(form, at(y), at(x), at(weight), addressOrNone(bias), s, false)
       const end = s.batch * panels(s.outHeight * s.outWidth)
-      const to = scratch(s)
-      kernels.convolution(at(y), at(x), at(weight), addressOrNone(bias), ...shape(s), ...steps(s), 0, end, to)
+      const [to, from, taps, offset] = [at(y), at(x), at(weight), addressOrNone(bias)]
+      kernels.convolution(to, from, taps, offset, ...shape(s), ...steps(s), 0, end, scratch(s))
     },
     convolutionInputGradient: (dx, dy, weight, s) => {
       const form = formOf(s) === HALVED ? DOUBLED : formOf(s)
       if (form !== null && pays(form, s.height, s.width)) return tiles(form, at(dx), at(dy), at(weight), 0, s, true)
       const end = s.batch * kernels.convolutionInputGradientPanels(s.height, s.width, s.strideHeight, s.strideWidth)
+      if (end === 0) return
       const [, ...sizes] = shape(s)
-      const to = memory.scratch(kernels.convolutionInputGradientScratch(...sizes, ...steps(s)) >>> 0)
-      kernels.convolutionInputGradient(at(dx), at(dy), at(weight), ...shape(s), ...steps(s), 0, end, to)
+      const [to, from, taps] = [at(dx), at(dy), at(weight)]
+      const rest = memory.scratch(kernels.convolutionInputGradientScratch(...sizes, ...steps(s)))
+      kernels.convolutionInputGradient(to, from, taps, ...shape(s), ...steps(s), 0, end, rest)
     },
     convolutionWeightGradient: (dWeight, dy, x, s) => {
       const form = formOf(s)
       const { batch, groups, inputs, outputs, height, width, outHeight, outWidth } = s
       if (batch > 0 && form !== null && outHeight * outWidth > TILE[form] * tilesOf(outHeight, outWidth)) {
-        const bytes = kernels.winogradWeightGradientScratch(form, inputs, outputs, outHeight, outWidth) >>> 0
+        const bytes = kernels.winogradWeightGradientScratch(form, inputs, outputs, outHeight, outWidth)
         const sizes = [batch, groups, inputs, outputs, height, width, outHeight, outWidth] as const
         const around = [s.paddingHeight, s.paddingWidth] as const
         const end = groups * panels(inputs)
-        const to = memory.scratch(bytes)
-        kernels.winogradWeightGradient(form, at(dWeight), at(dy), at(x), ...sizes, ...around, 0, end, to)
+        const [to, left, right] = [at(dWeight), at(dy), at(x)]
+        kernels.winogradWeightGradient(form, to, left, right, ...sizes, ...around, 0, end, memory.scratch(bytes))
         return
       }
       const end = s.groups * panels(s.inputs * s.kernelHeight * s.kernelWidth)
-      const to = scratch(s)
-      kernels.convolutionWeightGradient(at(dWeight), at(dy), at(x), s.batch, ...shape(s), ...steps(s), 0, end, to)
+      const [to, left, right] = [at(dWeight), at(dy), at(x)]
+      kernels.convolutionWeightGradient(to, left, right, s.batch, ...shape(s), ...steps(s), 0, end, scratch(s))
     },
     maxPool: (y, x, s) => kernels.maxPool(at(y), at(x), ...pool(s)),
     maxPoolPullback: (dx, dy, x, s) => kernels.maxPoolPullback(at(dx), at(dy), at(x), ...pool(s)),

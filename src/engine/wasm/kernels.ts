@@ -41,11 +41,22 @@ export const hasRelaxedSimd = (): boolean => {
 const isKernels = (exports: object): exports is Kernels =>
   kernelNames.every(name => typeof Reflect.get(exports, name) === 'function')
 
+/** A kernel's return type has a sign: sizes in bytes lose theirs, so that from 2 GiB on they are not negative. */
+const unsigned = (exports: WebAssembly.Exports): object =>
+  Object.fromEntries(
+    Object.entries(exports).map(([name, kernel]) => [
+      name,
+      typeof kernel === 'function' && name.endsWith('Scratch')
+        ? (...sizes: readonly number[]) => kernel(...sizes) >>> 0
+        : kernel,
+    ]),
+  )
+
 /** Instantiates the kernels over `memory`. `relaxed` false keeps to plain SIMD. */
 export const loadKernels = (memory: WebAssembly.Memory, relaxed: boolean, shared: boolean): Loaded => {
   const fused = relaxed && hasRelaxedSimd()
   const module = compiled(fused ? relaxedBinary : simdBinary, shared)
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+  const exports = unsigned(new WebAssembly.Instance(module, { env: { memory } }).exports)
   if (!isKernels(exports)) throw new TypeError('the compiled kernels lack an export: run `npm run build:wasm`')
   return {
     kernels: exports,

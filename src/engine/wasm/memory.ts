@@ -44,10 +44,15 @@ export class Memory {
     const now = this.wasm.buffer.byteLength
     if (bytes <= now) return
     const wished = Math.min(this.#maximum, Math.max(bytes, now * (1 + GROWTH), now + MEBIBYTE))
+    const grow = (to: number): number => this.wasm.grow(Math.ceil((to - now) / PAGE))
     try {
-      this.wasm.grow(Math.ceil((wished - now) / PAGE))
-    } catch (cause) {
-      throw this.#exhausted(bytes - now, cause)
+      grow(wished)
+    } catch {
+      try {
+        grow(bytes)
+      } catch (cause) {
+        throw this.#exhausted(bytes - now, cause)
+      }
     }
     this.#floats = new Float32Array(this.wasm.buffer)
     this.#integers = new Int32Array(this.wasm.buffer)
@@ -94,7 +99,7 @@ export class Memory {
   /** Address of `bytes` that hold nothing between kernels; valid until the next allocation. Never counted as a storage. */
   scratch(bytes: number): number {
     const held = this.#scratch
-    if (held !== null && held.bytes >= bytes) return held.address
+    if (held !== null && bytes >= 0 && bytes <= held.bytes) return held.address
     if (held !== null) this.#heap.release(held)
     this.#scratch = null
     const block = this.allocate(bytes)

@@ -15,7 +15,7 @@ const STREAMS = 2
 const REPACKED = 512
 
 /** Bytes of one thread's scratch memory, on cache lines of its own. */
-export const each = (bytes: number): number => Math.ceil((bytes >>> 0) / LINE) * LINE
+export const each = (bytes: number): number => Math.ceil(bytes / LINE) * LINE
 
 type Products = Pick<
   Kernels,

@@ -12,17 +12,18 @@ const SCALE_BYTES = 8
 
 export const quantized = (memory: Memory, kernels: Kernels): Pick<Fused, 'quantizedMatmul' | 'quantizedGather'> => ({
   quantizedMatmul: (out, x, weight, bias, { type, rows, inner, columns }) => {
-    const offset = addressOrNone(bias)
+    // Before scratch memory: a matrix that has to be put in order takes some.
+    const [to, from, weights, offset] = [at(out), at(x), at(weight), addressOrNone(bias)]
     if (type === 'f16') {
-      const scratch = memory.scratch(kernels.halvesScratch(rows, inner) >>> 0)
-      kernels.halvesProduct(at(out), columns, at(x), at(weight), offset, rows, inner, columns, scratch)
+      const scratch = memory.scratch(kernels.halvesScratch(rows, inner))
+      kernels.halvesProduct(to, columns, from, weights, offset, rows, inner, columns, scratch)
       return
     }
     const blocks = Math.ceil(inner / BLOCK)
     const numbers = memory.scratch(rows * blocks * (ROW_BYTES + SCALE_BYTES) + LINE)
     const scales = numbers + rows * blocks * ROW_BYTES
-    kernels.quantizeRows(numbers, scales, at(x), rows, inner)
-    kernels.quantizedProduct(at(out), columns, numbers, scales, at(weight), offset, rows, blocks, columns)
+    kernels.quantizeRows(numbers, scales, from, rows, inner)
+    kernels.quantizedProduct(to, columns, numbers, scales, weights, offset, rows, blocks, columns)
   },
   quantizedGather: (out, table, ids, { type, inner }: PackedSizes) => {
     const gather = type === 'f16' ? kernels.halvesGather : kernels.quantizedGather
