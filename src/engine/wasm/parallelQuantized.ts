@@ -31,7 +31,8 @@ export const parallelQuantized = (threads: Threads, kernels: Kernels): Quantized
   quantizedProduct: (out, outRow, numbers, scales, w, bias, rows, blocks, columns) => {
     if (!threads.splits(rows * blocks * BLOCK * columns * COST.quantized, columns, PANEL))
       return kernels.quantizedProduct(out, outRow, numbers, scales, w, bias, rows, blocks, columns)
-    threads.begin('quantizedProduct').moving(out, FLOAT).same(outRow).same(numbers).same(scales)
+    threads.begin('quantizedProduct').reads(w, blocks * BLOCK_BYTES)
+    threads.moving(out, FLOAT).same(outRow).same(numbers).same(scales)
     threads
       .moving(w, blocks * BLOCK_BYTES)
       .moving(bias, FLOAT)
@@ -45,6 +46,7 @@ export const parallelQuantized = (threads: Threads, kernels: Kernels): Quantized
       return kernels.halvesProduct(out, outRow, x, w, bias, rows, inner, columns, scratch)
     threads
       .begin('halvesProduct')
+      .reads(w, inner * HALF)
       .moving(out, FLOAT)
       .same(outRow)
       .same(x)
