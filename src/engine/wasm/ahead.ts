@@ -9,8 +9,8 @@ export interface Reading {
   last: number
   /** From a share to the next. */
   step: number
-  /** Of a half of the last share: both are read side by side (assembly/gemv.ts). */
-  half: number
+  /** Of a third of the last share: all three are read side by side (assembly/gemv.ts). */
+  third: number
   /** What was read after it the last time. */
   next: Reading | null
 }
@@ -23,13 +23,13 @@ export class Ahead {
   #latest: Reading | null = null
 
   /** Takes note that the matrix at `address` is read now; what will be read after it, where that is known. */
-  reads(address: number, last: number, step: number, half: number): Reading | null {
+  reads(address: number, last: number, step: number, third: number): Reading | null {
     let reading = this.#known.get(address)
     if (reading === undefined) {
       if (this.#known.size === MOST) this.#known.clear()
-      reading = { last, step, half, next: null }
+      reading = { last, step, third, next: null }
       this.#known.set(address, reading)
-    } else Object.assign(reading, { last, step, half })
+    } else Object.assign(reading, { last, step, third })
     if (this.#latest !== null) this.#latest.next = reading
     this.#latest = reading
     return reading.next

@@ -43,7 +43,7 @@ export class Job {
 
   begin(kernel: keyof Kernels): this {
     this.numbers[l.KERNEL] = kernelNames.indexOf(kernel)
-    this.numbers[l.AHEAD_HALF] = 0
+    this.numbers[l.AHEAD_THIRD] = 0
     this.#arguments = 0
     this.#moves = 0
     return this
@@ -52,12 +52,12 @@ export class Job {
   /** The call reads the matrix at `address` once and in order, `bytes` a unit of work: workers may read ahead what follows it. */
   reads(address: number, bytes: number): this {
     const first = (this.#shares - 1) * this.#chunk
-    const half = Math.floor((this.#total - first) / 2)
-    const next = this.#ahead.reads(address, address + bytes * first, bytes * this.#chunk, bytes * half)
+    const third = Math.floor((this.#total - first) / 3)
+    const next = this.#ahead.reads(address, address + bytes * first, bytes * this.#chunk, bytes * third)
     if (next === null || this.#shares < this.count) return this
     this.numbers[l.AHEAD_LAST] = next.last
     this.numbers[l.AHEAD_STEP] = next.step
-    this.numbers[l.AHEAD_HALF] = next.half
+    this.numbers[l.AHEAD_THIRD] = next.third
     return this
   }
 

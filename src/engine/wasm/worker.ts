@@ -55,20 +55,19 @@ export const layout = {
   MOST_ARGUMENTS: 24,
   /** Four numbers a move: which argument, and what is added to it a unit before the share, a unit in the share, a thread. */
   FIRST_MOVE: 30,
-  /** What workers read ahead (ahead.ts); half 0: nothing. */
+  /** What workers read ahead (ahead.ts); third 0: nothing. */
   AHEAD_LAST: 126,
   AHEAD_STEP: 127,
-  AHEAD_HALF: 128,
-  /** Read between two looks at LEFT. */
-  AHEAD_BYTES: 512,
+  AHEAD_THIRD: 128,
+  /** Of each third, read between two looks at LEFT. */
+  AHEAD_BYTES: 256,
   NUMBERS: 129,
   BYTES: 1024 + 129 * 8,
 } as const
 
 /**
  * Claims and runs shares until none is left; how many it ran. A share that throws leaves its error's text in the control block. `values` is used
- * again and again; `ahead` takes what a worker may read afterwards: an address, and how many bytes
- * behind it and behind as many.
+ * again and again; `ahead` takes what a worker may read afterwards: an address, and a third of the bytes from there on.
  */
 export function work(
   kernels: readonly Kernel[],
@@ -90,7 +89,7 @@ export function work(
     const size = Math.min(job[l.CHUNK], job[l.TOTAL] - start)
     if (ahead !== null) {
       ahead[0] = job[l.AHEAD_LAST] - (thread - 1) * job[l.AHEAD_STEP]
-      ahead[1] = job[l.AHEAD_HALF]
+      ahead[1] = job[l.AHEAD_THIRD]
     }
     values.length = job[l.ARGUMENTS]
     for (let i = 0; i < values.length; i++) values[i] = job[l.FIRST + i]
@@ -131,7 +130,7 @@ export function serve(data: WorkerData, run: typeof work): void {
       run(kernels, words, job, l, thread, values, ahead)
       const last = ahead[0] + ahead[1] - l.AHEAD_BYTES
       for (let at = ahead[0]; at <= last && Atomics.load(words, l.LEFT) === 0; at += l.AHEAD_BYTES)
-        readAhead(at, at + ahead[1], l.AHEAD_BYTES)
+        readAhead(at, ahead[1], l.AHEAD_BYTES)
     } else if (left < 0) return
     else {
       Atomics.add(words, l.SLEEPERS, 1)

@@ -1,6 +1,7 @@
-/** Reads `bytes` behind each of two addresses into the caches; what it returns means nothing. */
-export function readAhead(first: usize, second: usize, bytes: usize): i32 {
+/** Reads `bytes` behind each of three addresses, `step` apart, into the caches; what it returns means nothing. */
+export function readAhead(from: usize, step: usize, bytes: usize): i32 {
   let sum = 0
-  for (let i: usize = 0; i < bytes; i += 64) sum ^= load<i32>(first + i) ^ load<i32>(second + i)
+  const end = from + bytes
+  for (; from < end; from += 64) sum ^= load<i32>(from) ^ load<i32>(from + step) ^ load<i32>(from + 2 * step)
   return sum
 }
