@@ -6,7 +6,8 @@ import { nonEmptyText, nullable, oneOf, positiveInteger } from '../../src/codec/
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { InputError } from '../../src/errors.ts'
 import { tensorsOf } from '../../src/tensor/scope.ts'
-import { openModel } from '../folder.ts'
+import { openModel, readConfig } from '../folder.ts'
+import { modelOf } from '../model.ts'
 import { weightTypes } from '../quantize.ts'
 import { quantizeFolder } from '../quantizeFolder.ts'
 import { readText } from '../readText.ts'
@@ -14,7 +15,7 @@ import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
 import { modelPath } from './modelPath.ts'
 import { grouped } from './printer.ts'
-import { type Score, scoreText } from './scoreText.ts'
+import { expectBlock, type Score, scoreText } from './scoreText.ts'
 
 const QuantizeFlags = t.type({
   to: oneOf(...weightTypes),
@@ -29,8 +30,10 @@ const run = async (folder: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
   const { to, out, text: file, block } = decodeOrThrow(QuantizeFlags, flags, flagName)
   if (existsSync(out)) throw new InputError(`--out: expected a folder that is not there yet, found ${out}`)
+  if (file === null && block !== null) throw new InputError('--block: expected --text too, the text to evaluate on')
   const text = file === null ? null : readText(file)
   const from = modelPath(folder)
+  expectBlock(block, modelOf(readConfig(from)).positions)
   const { before, after } = quantizeFolder(from, to, out)
   const sizes = `${out}: ${to}, weights of ${megabytes(before)} in ${megabytes(after)}\n`
   if (file === null || text === null) return say.result({ out, to, bytes: { before, after } }, sizes)

@@ -17,6 +17,12 @@ export interface Score extends Evaluation {
   readonly bytes: number
 }
 
+/** Refuses windows that the model's positions do not hold. */
+export const expectBlock = (asked: number | null, positions: number): void => {
+  if (asked !== null && asked > positions)
+    throw new InputError(`--block: expected at most the model's context of ${positions}, found ${asked}`)
+}
+
 /** A model's loss on a text (`evaluate`), in windows of `asked` tokens or the model's context, with a progress bar. `file` names the text in errors. */
 export const scoreText = async (
   { model, parameters, tokenizer }: OpenedModel,
@@ -25,8 +31,7 @@ export const scoreText = async (
   asked: number | null,
   io: Io,
 ): Promise<Score> => {
-  if (asked !== null && asked > model.positions)
-    throw new InputError(`--block: expected at most the model's context of ${model.positions}, found ${asked}`)
+  expectBlock(asked, model.positions)
   const ids = tokenizer.encode(text)
   if (ids.length < 2) throw new InputError(`${file}: expected at least 2 tokens, found ${ids.length}`)
   const block = Math.min(asked ?? model.positions, ids.length - 1)

@@ -91,6 +91,20 @@ test('bad input: one line that says what and where, exit code 2', async t =>
         'none.txt: no such file or folder',
       ],
       [
+        'quantizing, and windows longer than the context',
+        [
+          ...['quantize', path('model'), '--to', 'q8_0', '--out', path('a'), '--text', path('text.txt')],
+          '--block',
+          '9999',
+        ],
+        "--block: expected at most the model's context",
+      ],
+      [
+        'quantizing, windows of no text',
+        ['quantize', path('model'), '--to', 'q8_0', '--out', path('a'), '--block', '8'],
+        '--block: expected --text too',
+      ],
+      [
         'quantizing twice',
         ['quantize', small, '--to', 'f16', '--out', path('a')],
         'quantization_config: expected a model',
