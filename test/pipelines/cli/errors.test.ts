@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 import { NEVER } from 'rxjs'
 import test from 'tape'
 import { run } from '../../../pipelines/cli/run.ts'
+import { writeBars } from './bars.ts'
 import { fluxion, inTemporaryFolder, MAIN, sampleText, spawnFluxion } from './harness.ts'
 
 /** A small text and a model trained on it. */
@@ -145,13 +146,22 @@ test('every flag of a number names itself in its error', async t => {
       ...['seed', 'vocabulary', 'preset', 'engine', 'layers', 'heads', 'width', 'context'],
     ],
     evaluate: ['block', 'seed'],
+    quantize: ['block'],
+    diffuse: ['steps', 'eta', 'strength', 'repeats', 'seed', 'count', 'zoom', 'sampler', 'levels'],
+    'train-diffusion': ['batch', 'weighting', 'average-decay', 'sample-every', 'drop-labels', 'preset'],
+    'train-autoencoder': ['batch', 'divergence', 'sample-every', 'preset'],
   }
   await setting(async path => {
     const operands: Readonly<Record<string, readonly string[]>> = {
       generate: [],
       train: [path('text.txt'), '--out', path('a')],
       evaluate: [path('model'), path('text.txt')],
+      quantize: [path('model'), '--to', 'q8_0', '--out', path('a'), '--text', path('text.txt')],
+      diffuse: [],
+      'train-diffusion': [path('bars'), '--out', path('a')],
+      'train-autoencoder': [path('bars'), '--out', path('a')],
     }
+    writeBars(path('bars'), 1)
     for (const [command, names] of Object.entries(flags))
       for (const name of names)
         for (const value of ['-1', 'four', '']) {
