@@ -35,12 +35,9 @@ const real: readonly Info[] = [
   info({ vendor: 'amd', architecture: 'rdna-2', description: 'AMD Radeon RX 6800' }),
 ]
 
-/** Runs with a `navigator` whose only adapter says this of itself, and gives no device. */
-const withAdapter = async <T>(said: Info | null, run: () => Promise<T>): Promise<T> => {
+/** Runs with a `navigator` that answers so to whoever asks for an adapter. */
+const withNavigator = async <T>(requestAdapter: () => Promise<unknown>, run: () => Promise<T>): Promise<T> => {
   const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
-  const requestDevice = () => Promise.reject(new Error('no device today'))
-  const adapter = said === null ? null : { info: said, limits: {}, requestDevice }
-  const requestAdapter = () => Promise.resolve(adapter)
   Object.defineProperty(globalThis, 'navigator', { value: { gpu: { requestAdapter } }, configurable: true })
   try {
     return await run()
@@ -48,6 +45,12 @@ const withAdapter = async <T>(said: Info | null, run: () => Promise<T>): Promise
     if (before === undefined) Reflect.deleteProperty(globalThis, 'navigator')
     else Object.defineProperty(globalThis, 'navigator', before)
   }
+}
+
+/** Runs where the only adapter says this of itself, and gives no device. */
+const withAdapter = <T>(said: Info | null, run: () => Promise<T>): Promise<T> => {
+  const requestDevice = () => Promise.reject(new Error('no device today'))
+  return withNavigator(() => Promise.resolve(said === null ? null : { info: said, limits: {}, requestDevice }), run)
 }
 
 test('auto never takes a software adapter', async t => {
@@ -73,7 +76,17 @@ test('auto goes for real hardware, and to wasm where it does not open', async t 
     )
     const { engine, reason } = await withAdapter(one, () => openEngine('auto'))
     t.equal(engine.name, 'wasm')
-    t.match(reason, /WebGPU has a GPU, .+, that does not open: no device today/)
+    t.match(reason, /WebGPU has a GPU, .+, that does not open: .*no device today/)
   }
+  t.end()
+})
+
+test('auto goes to wasm where asking for an adapter fails', async t => {
+  const { engine, reason } = await withNavigator(
+    () => Promise.reject(new Error('the driver crashed')),
+    () => openEngine('auto'),
+  )
+  t.equal(engine.name, 'wasm')
+  t.match(reason, /WebGPU finds no adapter: the driver crashed/)
   t.end()
 })

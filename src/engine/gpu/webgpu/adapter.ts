@@ -2,6 +2,8 @@
  * Whether a GPU answers here: `navigator.gpu` in a browser, Dawn (the package `webgpu`, which whoever wants it installs) in Node. Imports neither gpu.js nor any kernel, so
  * that asking costs nothing where nobody does.
  */
+import { messageOf } from './message.ts'
+
 export interface FoundAdapter {
   readonly adapter: GPUAdapter
   /** As the driver says, for people. */
@@ -33,7 +35,10 @@ const entrance = async (): Promise<GPU | string> => {
 export const findAdapter = async (): Promise<FoundAdapter | string> => {
   const gpu = await entrance()
   if (typeof gpu === 'string') return gpu
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+  const adapter = await gpu
+    .requestAdapter({ powerPreference: 'high-performance' })
+    .catch((error: unknown) => `WebGPU finds no adapter: ${messageOf(error)}`)
+  if (typeof adapter === 'string') return adapter
   if (adapter === null) return 'no WebGPU adapter answers'
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info
   const name = description || [vendor, architecture, device].filter(part => part !== '').join(' ') || 'unnamed adapter'
