@@ -1,11 +1,23 @@
 /** Device memory of the gpu engine on WebGPU: what is bound, what is read back, what is too large, what is given back. */
 import test from 'tape'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
+import { EngineError, InputError } from '../../../src/errors.ts'
+import { attention } from '../../../src/kernel/attention.ts'
+import { full } from '../../../src/kernel/fill.ts'
+import { scope } from '../../../src/tensor/scope.ts'
+import { read, tensor } from '../../../src/tensor/tensor.ts'
 import { testAdapter } from './adapter.ts'
 import { storageOf } from './support.ts'
 
 const found = await testAdapter()
 const settle = () => new Promise(resolve => setTimeout(resolve, 20))
+const thrown = (run: () => unknown): unknown => {
+  try {
+    return run()
+  } catch (error) {
+    return error
+  }
+}
 const open = () => gpuEngine({ mode: 'webgpu' })
 
 if (typeof found === 'string')
@@ -36,6 +48,88 @@ else {
       await settle()
     }
     await engine.destroy()
+    t.end()
+  })
+
+  test('what is longer than the GPU takes is an error that leaves the engine usable', async t => {
+    const engine = open()
+    await engine.ready
+    const kept = tensor(engine, [3], [1, 2, 3])
+    const { allocated, freed } = engine.counter
+    for (const [what, run] of [
+      ['a tensor', () => full(engine, [2 ** 30], 1)],
+      [
+        'a table of attention',
+        () => {
+          const query = full(engine, [1, 32_768, 1], 0)
+          return attention(query, query, query, { heads: 1, causal: true }).value
+        },
+      ],
+    ] as const) {
+      const error = thrown(() => scope(run))
+      t.ok(error instanceof EngineError && error.usable, `${what}: ${String(error)}`)
+    }
+    await settle()
+    t.equal(engine.counter.allocated - allocated, engine.counter.freed - freed, 'S15 nothing is left of either')
+    t.deepEqual([...(await read(kept))], [1, 2, 3], 'and later calls answer')
+    await engine.destroy()
+    t.end()
+  })
+
+  test('reads come back in as many buffers as they need, and long ones keep none', async t => {
+    const engine = open()
+    const long = 2 ** 22 + 1
+    const values = [storageOf(engine, new Float32Array(long).fill(1)), storageOf(engine, [2, 3])]
+    const copies = values.map(value => engine.allocate(value.size))
+    copies.forEach((copy, i) => {
+      engine.primitives.unary('negate', copy, values[i] ?? copy, copy.size)
+    })
+    const answers = await Promise.all([...copies, ...copies].map(copy => engine.read(copy, copy.size)))
+    t.deepEqual(
+      answers.map(numbers => [numbers.length, numbers[0], numbers.at(-1)]),
+      [
+        [long, -1, -1],
+        [2, -2, -3],
+        [long, -1, -1],
+        [2, -2, -3],
+      ],
+    )
+    t.equal(engine.work.submissions, 1)
+    t.equal(engine.work.readbacks, 4, 'what is longer than 16 MiB comes alone')
+    for (const storage of [...values, ...copies]) engine.free(storage)
+    await settle()
+    const last = storageOf(engine, [1])
+    await engine.read(last, 1)
+    t.ok(engine.memory.held < 2 ** 26, `${engine.memory.held} bytes are held`)
+    await engine.destroy()
+    t.end()
+  })
+
+  test('a device lost while work is submitted is the cause that is reported', async t => {
+    const engine = open()
+    await engine.ready
+    const { device } = engine
+    if (device === null) throw new Error('a device that is ready')
+    device.createCommandEncoder = () => {
+      setTimeout(() => device.destroy())
+      throw new Error('no encoder')
+    }
+    const x = storageOf(engine, [1])
+    engine.primitives.unary('exp', x, x, 1)
+    const error = await Promise.resolve(engine.read(x, 1)).catch((reason: unknown) => reason)
+    t.match(String(error), /the GPU device was lost/)
+    t.end()
+  })
+
+  test('an adapter gives one device: a second engine on it is an input error', async t => {
+    const adapter = await testAdapter()
+    if (typeof adapter === 'string') throw new Error(adapter)
+    const first = gpuEngine({ mode: 'webgpu', found: adapter })
+    await first.ready
+    const second = gpuEngine({ mode: 'webgpu', found: adapter })
+    const error = await second.ready.catch((reason: unknown) => reason)
+    t.ok(error instanceof InputError, String(error))
+    await first.destroy()
     t.end()
   })
 }

@@ -21,14 +21,20 @@ export interface DeviceBuffer {
   encoding: number
 }
 
-/** Sizes in steps of an eighth of their power of two: few different ones, and little lost. */
-const sizeClass = (bytes: number): number => {
+/** Sizes in steps of an eighth of their power of two, up to the most there may be: few different ones, and little lost. */
+export const sizeClass = (bytes: number, most: number): number => {
   const step = Math.max(ALIGNMENT, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 3))
-  return Math.max(ALIGNMENT, Math.ceil(bytes / step) * step)
+  return Math.min(most, Math.max(ALIGNMENT, Math.ceil(bytes / step) * step))
 }
+
+/** The longest tensor that a device takes, in bytes: whole numbers of f32. */
+export const mostBytes = ({ limits }: GPUDevice): number =>
+  4 * Math.floor(Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / 4)
 
 export class Buffers {
   readonly #device: GPUDevice
+  /** Bytes of the longest tensor. */
+  readonly #most: number
   readonly #free = new Map<number, DeviceBuffer[]>()
   #made = 0
   #held = 0
@@ -36,6 +42,7 @@ export class Buffers {
 
   constructor(device: GPUDevice) {
     this.#device = device
+    this.#most = mostBytes(device)
   }
 
   /** Buffers made so far. */
@@ -49,16 +56,15 @@ export class Buffers {
   }
 
   make(bytes: number, usage: number): DeviceBuffer {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits
-    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize)
-    if (bytes > most) throw new RangeError(`a tensor of ${bytes} bytes is more than the ${most} that this GPU takes`)
     this.#held += bytes
     return { gpu: this.#device.createBuffer({ size: bytes, usage }), bytes, id: ++this.#made, owners: 1, encoding: 0 }
   }
 
   /** A storage buffer for one owner. `idle`: one that this encoding has not used, so that the host may write it. */
   take(size: number, encoding: number, idle = false): DeviceBuffer {
-    const bytes = sizeClass(size)
+    if (size > this.#most)
+      throw new RangeError(`a tensor of ${size} bytes is more than the ${this.#most} that this GPU takes`)
+    const bytes = sizeClass(size, this.#most)
     const free = this.#free.get(bytes) ?? []
     let at = free.length - 1
     if (idle) while (at >= 0 && free[at]?.encoding === encoding) at--

@@ -5,22 +5,46 @@
 
 import type { Slice } from './arena.ts'
 import type { DeviceBuffer } from './buffers.ts'
-import type { Session } from './session.ts'
+import { type Session, SHARED } from './session.ts'
 import type { Slot } from './slot.ts'
 import type { Launch, Read, Task } from './tasks.ts'
 
-/** A read whose numbers are on the host already, or come through the staging buffer. */
+/** A read whose numbers are on the host already. */
 export interface Answer {
   readonly read: Read
-  readonly values: Float32Array | null
+  readonly values: Float32Array
+}
+
+/** Reads whose numbers come through one staging buffer, one after the other. */
+export interface Readback {
+  readonly staging: DeviceBuffer
+  readonly bytes: number
+  readonly reads: readonly Read[]
 }
 
 export interface Encoded {
   readonly answers: readonly Answer[]
-  /** The numbers of all answers without `values`, one after the other; null without any. */
-  readonly staging: DeviceBuffer | null
-  readonly bytes: number
+  readonly readbacks: readonly Readback[]
   readonly launches: number
+}
+
+/** A read and the buffer that holds its numbers until they are copied. */
+interface Source {
+  readonly read: Read
+  readonly buffer: DeviceBuffer
+}
+
+const bytesOf = (sources: readonly Source[]): number => sources.reduce((sum, { read }) => sum + 4 * read.size, 0)
+
+/** Sources in their order, those of one staging buffer together. */
+const grouped = (sources: readonly Source[]): readonly (readonly Source[])[] => {
+  const groups: Source[][] = []
+  for (const source of sources) {
+    const last = groups.at(-1)
+    if (last !== undefined && bytesOf([...last, source]) <= SHARED) last.push(source)
+    else groups.push([source])
+  }
+  return groups
 }
 
 /** What a slot holds from now on; what it held loses an owner. */
@@ -140,7 +164,7 @@ export const submit = (session: Session, tasks: readonly Task[], index: number):
   buffers.order()
   const encoding = new Encoding(session, index)
   const answers: Answer[] = []
-  const sources: { readonly buffer: DeviceBuffer; readonly bytes: number }[] = []
+  const sources: Source[] = []
   let launches = 0
   for (const task of tasks) {
     if (task.kind === 'launch') {
@@ -150,23 +174,28 @@ export const submit = (session: Session, tasks: readonly Task[], index: number):
     else {
       const { slot, size } = task
       const { buffer, host } = slot
-      answers.push({ read: task, values: buffer === null ? (host ?? new Float32Array(size)).slice(0, size) : null })
-      if (buffer === null) continue
-      // Held until the copy at the end: whoever updates the slot in place from now on has its own.
-      buffer.owners++
-      sources.push({ buffer, bytes: 4 * size })
+      if (buffer === null || size === 0)
+        answers.push({ read: task, values: (host ?? new Float32Array(size)).slice(0, size) })
+      else {
+        // Held until the copy at the end: whoever updates the slot in place from now on has its own.
+        buffer.owners++
+        sources.push({ read: task, buffer })
+      }
     }
   }
-  const bytes = sources.reduce((sum, source) => sum + source.bytes, 0)
-  const staging = bytes === 0 ? null : session.staging(bytes)
-  let at = 0
-  for (const source of sources) {
-    if (staging !== null) encoding.copy(source.buffer, staging, at, source.bytes)
-    at += source.bytes
-    buffers.release(source.buffer)
-  }
+  const readbacks = grouped(sources).map((group): Readback => {
+    const bytes = bytesOf(group)
+    const staging = session.staging(bytes)
+    let at = 0
+    for (const { read, buffer } of group) {
+      encoding.copy(buffer, staging, at, 4 * read.size)
+      at += 4 * read.size
+      buffers.release(buffer)
+    }
+    return { staging, bytes, reads: group.map(({ read }) => read) }
+  })
   arena.flush(device.queue)
   device.queue.submit([encoding.finish()])
   session.trim()
-  return { answers, staging, bytes, launches }
+  return { answers, readbacks, launches }
 }

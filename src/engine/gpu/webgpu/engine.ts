@@ -4,12 +4,20 @@ import type { Storage } from '../../../tensor/storage.ts'
 import { countAllocation, counter, countFree } from '../../counter.ts'
 import type { GpuEngine } from '../engine.ts'
 import { type FoundAdapter, findAdapter } from './adapter.ts'
+import { mostBytes } from './buffers.ts'
 import { wgslKernels } from './kernels/index.ts'
 import { wgslLauncher } from './launcher.ts'
+import { messageOf } from './message.ts'
 import { Recorder, type Work } from './recorder.ts'
 import { Slot, slotOf } from './slot.ts'
 
 const BYTES = 4
+
+/** A tensor is longer than this GPU takes: nothing was computed, and the engine goes on. */
+class TooLongError extends EngineError {
+  override readonly name = 'TooLongError'
+  override readonly usable = true
+}
 
 export interface WebgpuEngine extends GpuEngine {
   /** What was submitted, and what was not. */
@@ -20,25 +28,31 @@ export interface WebgpuEngine extends GpuEngine {
   readonly device: GPUDevice | null
 }
 
-/** As much as the adapter gives: the specification's defaults end at 128 MiB a tensor. */
+/** As much memory as the adapter gives: the specification's defaults end at 128 MiB a tensor. All else stays within the defaults. */
 const limitsOf = ({ limits }: GPUAdapter): Record<string, number> => ({
   maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
   maxBufferSize: limits.maxBufferSize,
-  maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
 })
 
 export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
   const count = counter()
   let adapterName = found?.name ?? ''
   let device: GPUDevice | null = null
+  /** Bytes of the longest tensor, unknown before `ready`. */
+  let most = Number.POSITIVE_INFINITY
 
   const open = async (): Promise<GPUDevice> => {
     const answer = found ?? (await findAdapter())
     if (typeof answer === 'string') throw new InputError(`gpu engine: mode 'webgpu' does not run here: ${answer}`)
     const { adapter, name } = answer
-    const opened = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) })
+    const opened = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) }).catch((error: unknown) => {
+      throw new InputError(`gpu engine: the adapter gives no device: ${messageOf(error).split('\n')[0]}`, {
+        cause: error,
+      })
+    })
     adapterName = name
     device = opened
+    most = mostBytes(opened)
     opened.addEventListener('uncapturederror', ({ error }) => recorder.fail(error))
     void opened.lost.then(({ reason, message }) =>
       recorder.fail(new EngineError(`the GPU device was lost (${reason}): ${message}`)),
@@ -54,6 +68,10 @@ export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
 
   const allocate = (size: number): Storage => {
     if (recorder.failure !== null) throw recorder.failure
+    if (size * BYTES > most)
+      throw new TooLongError(
+        `the GPU takes tensors of at most ${most} bytes, ${size * BYTES} were asked; use a smaller batch, block or model. The engine is usable`,
+      )
     countAllocation(count, size * BYTES)
     return new Slot(engine, size)
   }

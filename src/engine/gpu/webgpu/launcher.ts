@@ -59,8 +59,9 @@ export const wgslLauncher = (
       if (groups > 0) recorder.record(task)
     },
     temporary: (sizes, body) => {
-      const storages = sizes.map(allocate)
+      const storages: Storage[] = []
       try {
+        for (const size of sizes) storages.push(allocate(size))
         body(...storages)
       } finally {
         storages.forEach(free)

@@ -1,7 +1,7 @@
 /**
  * The order of work on a WebGPU device. Launches are recorded where they are dispatched; a `read` submits all that was recorded, as one
- * command buffer, its parameters written in one piece, and brings back all that is read in one mapped buffer: one submission and one
- * readback a token or training step.
+ * command buffer, its parameters written in one piece, and brings back all that is read in one mapped buffer, several where much is read: one
+ * submission and one readback a token or training step.
  *
  * Work whose results are freed before anybody read them is dropped (`living`). The first error sticks: what is recorded is given up, later
  * calls and reads report it, freeing still works.
@@ -100,7 +100,7 @@ export class Recorder {
         else if (launches.length === 0)
           for (const task of tasks) if (!isLaunch(task) && task.kind !== 'read') settle(this.#session, task)
       } catch (error) {
-        this.#giveUp(tasks, this.fail(error))
+        this.#giveUp(tasks, await this.#stop(error))
       }
     }
     this.#draining = false
@@ -126,31 +126,36 @@ export class Recorder {
   /** Not awaited by the queue: later work need not wait for the readback. */
   async #answer(
     session: Session,
-    { answers, staging, bytes }: Encoded,
+    { answers, readbacks }: Encoded,
     errors: Promise<(GPUError | null)[]>,
   ): Promise<void> {
     try {
-      if (staging !== null) {
-        this.work.readbacks++
-        await staging.gpu.mapAsync(MAP_READ, 0, bytes)
-      }
+      this.work.readbacks += readbacks.length
+      await Promise.all(readbacks.map(({ staging, bytes }) => staging.gpu.mapAsync(MAP_READ, 0, bytes)))
       for (const error of await errors) if (error !== null) throw error
       if (this.#failure !== null) throw this.#failure
-      const numbers = staging === null ? new Float32Array(0) : new Float32Array(staging.gpu.getMappedRange(0, bytes))
-      let at = 0
-      for (const { read, values } of answers) {
-        read.resolve(values ?? numbers.slice(at, at + read.size))
-        if (values === null) at += read.size
+      for (const { read, values } of answers) read.resolve(values)
+      for (const { staging, bytes, reads } of readbacks) {
+        const numbers = new Float32Array(staging.gpu.getMappedRange(0, bytes))
+        let at = 0
+        for (const read of reads) {
+          read.resolve(numbers.slice(at, at + read.size))
+          at += read.size
+        }
+        staging.gpu.unmap()
+        session.unstage(staging)
       }
-      if (staging === null) return
-      staging.gpu.unmap()
-      session.unstage(staging)
     } catch (error) {
-      // A lost device makes other errors first; the loss is the cause.
-      await Promise.race([session.device.lost, new Promise(resolve => setTimeout(resolve))])
-      const failure = this.fail(error)
+      const failure = await this.#stop(error)
       for (const { read } of answers) read.reject(failure)
+      for (const { reads } of readbacks) for (const read of reads) read.reject(failure)
     }
+  }
+
+  /** `fail`, once a lost device had its say: it makes other errors first, and is their cause. */
+  async #stop(error: unknown): Promise<Error> {
+    await Promise.race([this.#session?.device.lost, new Promise(resolve => setTimeout(resolve))])
+    return this.fail(error)
   }
 
   #giveUp(tasks: readonly Task[], failure: Error): void {

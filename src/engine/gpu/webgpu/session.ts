@@ -10,8 +10,9 @@ import type { Launch } from './tasks.ts'
 const KEPT = 4096
 /** `GPUShaderStage.COMPUTE`. */
 const COMPUTE = 4
-/** Staging buffers kept. */
+/** Staging buffers kept, and bytes up to which reads share one; a longer read has its own, which is not kept. */
 const STAGED = 4
+export const SHARED = 2 ** 24
 
 export interface Pipeline {
   readonly program: Program
@@ -108,11 +109,12 @@ export class Session {
   staging(bytes: number): DeviceBuffer {
     const at = this.#staging.findIndex(buffer => buffer.bytes >= bytes)
     const [found] = at < 0 ? [] : this.#staging.splice(at, 1)
-    return found ?? this.buffers.make(2 ** Math.ceil(Math.log2(Math.max(bytes, 256))), USAGE.mapRead | USAGE.copyTarget)
+    const room = bytes > SHARED ? bytes : 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)))
+    return found ?? this.buffers.make(room, USAGE.mapRead | USAGE.copyTarget)
   }
 
   unstage(buffer: DeviceBuffer): void {
-    if (this.#staging.length < STAGED) this.#staging.push(buffer)
+    if (this.#staging.length < STAGED && buffer.bytes <= SHARED) this.#staging.push(buffer)
     else this.buffers.destroy(buffer)
   }
 }
