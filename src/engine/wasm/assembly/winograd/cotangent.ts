@@ -1,11 +1,18 @@
 /** A dy Aᵀ of a tile of four planes in the lanes of a vector, and Gᵀ M G of four windows: the weight's side of tiles. */
-import { BOTH_MIDDLE, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE } from './forms'
+import { BOTH_MIDDLE, HALVED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, PLAIN, pointSide } from './forms'
 import { cotangentPoints, weightSums } from './threeTaps'
 import { firstTap, halvedCotangentPoints, lastTap } from './twoTaps'
 
-/** PLAIN: 36 vectors `step` bytes apart, planes `plane` bytes apart. */
-export function transformCotangent(out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize): void {
-  for (let y: usize = 0; y < 4; y++, from += row) {
+/** `form` is a constant wherever this is inlined. */
+// @ts-ignore: decorator
+@inline
+function transformSquare(
+  form: i32, out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize,
+): void {
+  const side = pointSide(form)
+  const line = <usize>side << 4
+  let to = temporary
+  for (let y = 0; y < 4; y++, from += row, to += line) {
     const r0 = v128.load(from)
     const r1 = v128.load(from + plane)
     const r2 = v128.load(from + 2 * plane)
@@ -14,43 +21,36 @@ export function transformCotangent(out: usize, step: usize, from: usize, plane: 
     const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
     const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
     const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-    cotangentPoints(
-      temporary + y * 96, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
-      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3),
+    acrossPoints(
+      form, to, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3), v128.shuffle<f64>(b, d, 0, 2),
+      v128.shuffle<f64>(b, d, 1, 3),
     )
   }
-  for (let x: usize = 0; x < 6; x++) {
-    const line = temporary + (x << 4)
-    cotangentPoints(
-      out + x * step, 6 * step, v128.load(line), v128.load(line, 96), v128.load(line, 192), v128.load(line, 288),
+  for (let x = 0; x < side; x++, temporary += 16, out += step) {
+    acrossPoints(
+      form, out, <usize>side * step, v128.load(temporary), v128.load(temporary + line), v128.load(temporary + 2 * line),
+      v128.load(temporary + 3 * line),
     )
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function acrossPoints(form: i32, out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
+  if (form == PLAIN) cotangentPoints(out, step, d0, d1, d2, d3)
+  else halvedCotangentPoints(out, step, d0, d1, d2, d3)
+}
+
+/** PLAIN: 36 vectors `step` bytes apart, planes `plane` bytes apart. */
+export function transformCotangent(out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize): void {
+  transformSquare(PLAIN, out, step, from, plane, row, temporary)
 }
 
 /** HALVED: 25 vectors. */
 export function transformHalvedCotangent(
   out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize,
 ): void {
-  for (let y: usize = 0; y < 4; y++, from += row) {
-    const r0 = v128.load(from)
-    const r1 = v128.load(from + plane)
-    const r2 = v128.load(from + 2 * plane)
-    const r3 = v128.load(from + 3 * plane)
-    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
-    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
-    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
-    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-    halvedCotangentPoints(
-      temporary + y * 80, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
-      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3),
-    )
-  }
-  for (let x: usize = 0; x < 5; x++) {
-    const line = temporary + (x << 4)
-    halvedCotangentPoints(
-      out + x * step, 5 * step, v128.load(line), v128.load(line, 80), v128.load(line, 160), v128.load(line, 240),
-    )
-  }
+  transformSquare(HALVED, out, step, from, plane, row, temporary)
 }
 
 /** PLAIN: windows of four inputs, of 36 bytes each, from 36 vectors `step` bytes apart. */

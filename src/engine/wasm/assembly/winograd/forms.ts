@@ -21,8 +21,6 @@ export const DOUBLED: i32 = 2
 
 /** Side of a tile's outputs, of each phase. */
 export const OUT: i32 = 4
-/** Products a tile: most of any form. */
-export const POINTS: i32 = 36
 /** Phases of a stride of 2. */
 export const PHASES: i32 = 4
 export const MIDDLE_COLUMNS: i32 = 0
@@ -34,10 +32,17 @@ export const SIDE: i32 = 5
 /** Bytes between points beside their numbers: points a power of two apart would share a few sets of the first-level cache. */
 export const APART: usize = 64
 
+/** Points a side of a tile. */
+// @ts-ignore: decorator
+@inline
+export function pointSide(form: i32): i32 {
+  return form == PLAIN ? 6 : SIDE
+}
+
 // @ts-ignore: decorator
 @inline
 export function pointsOf(form: i32): i32 {
-  return form == PLAIN ? POINTS : SIDE * SIDE
+  return pointSide(form) * pointSide(form)
 }
 
 /** The first of a point's phases, and how many. */

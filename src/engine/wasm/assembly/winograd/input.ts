@@ -1,79 +1,70 @@
 /** Bᵀ d B of tiles in the lanes of a vector: four tiles of a plane, or the same tile of four planes. Rows of `row` bytes. */
 import { inputPoints } from './threeTaps'
 import { middlePoints, outerPoints } from './twoTaps'
-import { MIDDLE_COLUMNS, BOTH_MIDDLE, MIDDLE_ROWS, NO_MIDDLE } from './forms'
+import { BOTH_MIDDLE, DOUBLED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, PLAIN, pointSide } from './forms'
+
+/** `form` is a constant wherever this is inlined. */
+// @ts-ignore: decorator
+@inline
+function transformSquares(
+  form: i32, out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
+): void {
+  const side = pointSide(form)
+  const line = <usize>side << 4
+  let to = temporary
+  for (let y = 0; y < side; y++, to += line) {
+    const r0 = v128.load(x0)
+    const r1 = v128.load(x1)
+    const r2 = v128.load(x2)
+    const r3 = v128.load(x3)
+    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
+    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
+    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
+    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
+    const d0 = v128.shuffle<f64>(a, c, 0, 2)
+    const d1 = v128.shuffle<f64>(a, c, 1, 3)
+    const d2 = v128.shuffle<f64>(b, d, 0, 2)
+    const d3 = v128.shuffle<f64>(b, d, 1, 3)
+    let low = v128.load64_zero(x0, 16)
+    low = v128.load64_lane(x1, low, 1, 16)
+    let high = v128.load64_zero(x2, 16)
+    high = v128.load64_lane(x3, high, 1, 16)
+    const d4 = v128.shuffle<f32>(low, high, 0, 2, 4, 6)
+    if (form == PLAIN) inputPoints(to, 16, d0, d1, d2, d3, d4, v128.shuffle<f32>(low, high, 1, 3, 5, 7))
+    else outerPoints(to, 16, d0, d1, d2, d3, d4)
+    x0 += row
+    x1 += row
+    x2 += row
+    x3 += row
+  }
+  for (let x = 0; x < side; x++, temporary += 16, out += step) {
+    const d0 = v128.load(temporary)
+    if (form == PLAIN) {
+      inputPoints(
+        out, 6 * step, d0, v128.load(temporary, 96), v128.load(temporary, 192), v128.load(temporary, 288),
+        v128.load(temporary, 384), v128.load(temporary, 480),
+      )
+    } else {
+      outerPoints(
+        out, 5 * step, d0, v128.load(temporary, 80), v128.load(temporary, 160), v128.load(temporary, 240),
+        v128.load(temporary, 320),
+      )
+    }
+  }
+}
 
 /** PLAIN: 36 vectors `step` bytes apart from tiles of 6 x 6; `temporary` holds as many. */
 export function transformInput(
   out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
 ): void {
-  for (let y: usize = 0; y < 6; y++) {
-    const r0 = v128.load(x0)
-    const r1 = v128.load(x1)
-    const r2 = v128.load(x2)
-    const r3 = v128.load(x3)
-    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
-    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
-    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
-    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-    let low = v128.load64_zero(x0, 16)
-    low = v128.load64_lane(x1, low, 1, 16)
-    let high = v128.load64_zero(x2, 16)
-    high = v128.load64_lane(x3, high, 1, 16)
-    inputPoints(
-      temporary + y * 96, 16,
-      v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
-      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3),
-      v128.shuffle<f32>(low, high, 0, 2, 4, 6), v128.shuffle<f32>(low, high, 1, 3, 5, 7),
-    )
-    x0 += row
-    x1 += row
-    x2 += row
-    x3 += row
-  }
-  for (let x: usize = 0; x < 6; x++) {
-    const line = temporary + (x << 4)
-    inputPoints(
-      out + x * step, 6 * step, v128.load(line), v128.load(line, 96), v128.load(line, 192), v128.load(line, 288),
-      v128.load(line, 384), v128.load(line, 480),
-    )
-  }
+  transformSquares(PLAIN, out, step, x0, x1, x2, x3, row, temporary)
 }
-
 
 /** DOUBLED: 25 vectors from tiles of 5 x 5. */
 export function transformDoubled(
   out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
 ): void {
-  for (let y: usize = 0; y < 5; y++) {
-    const r0 = v128.load(x0)
-    const r1 = v128.load(x1)
-    const r2 = v128.load(x2)
-    const r3 = v128.load(x3)
-    const a = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5)
-    const b = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7)
-    const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
-    const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
-    let last = v128.load32_zero(x0 + 16)
-    last = v128.load32_lane(x1 + 16, last, 1)
-    last = v128.load32_lane(x2 + 16, last, 2)
-    last = v128.load32_lane(x3 + 16, last, 3)
-    outerPoints(
-      temporary + y * 80, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3),
-      v128.shuffle<f64>(b, d, 0, 2), v128.shuffle<f64>(b, d, 1, 3), last,
-    )
-    x0 += row
-    x1 += row
-    x2 += row
-    x3 += row
-  }
-  for (let x: usize = 0; x < 5; x++) {
-    const line = temporary + (x << 4)
-    outerPoints(
-      out + x * step, 5 * step, v128.load(line), v128.load(line, 80), v128.load(line, 160), v128.load(line, 240),
-      v128.load(line, 320),
-    )
-  }
+  transformSquares(DOUBLED, out, step, x0, x1, x2, x3, row, temporary)
 }
 
 /** HALVED: vectors of 25 points, `step` bytes apart, of four phases `phase` bytes apart, from tiles of 9 x 9; `temporary` holds 81 vectors. */
