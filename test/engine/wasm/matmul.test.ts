@@ -89,7 +89,7 @@ test('L1, L4: every element has the same bits whatever rows, batch, columns, sto
       ['both', product(engine, xT, yT, flat(rows, inner, columns, true, true))],
     ] as const)
       t.ok(sameBits(found, whole), `${engine.backend}: ${name}`)
-    for (const count of [1, 2, 3, 4, 5, 7, 8, 9])
+    for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13])
       for (const transposeY of [false, true]) {
         const start = 11
         const part = x.slice(start * inner, (start + count) * inner)
@@ -97,6 +97,14 @@ test('L1, L4: every element has the same bits whatever rows, batch, columns, sto
         const want = whole.slice(start * columns, (start + count) * columns)
         t.ok(sameBits(found, want), `${engine.backend}: ${count} rows alone${transposeY ? ', y transposed' : ''}`)
       }
+    const tall = numbers(1024 * 300, 8)
+    t.ok(
+      sameBits(
+        product(engine, transposed(tall, 1024, 300), y, flat(1024, 300, 13, true)),
+        product(engine, tall, y, flat(1024, 300, 13)),
+      ),
+      `${engine.backend}: x transposed, its columns pages apart`,
+    )
     const someColumns = Float32Array.from(
       { length: inner * 13 },
       (_, at) => y[Math.floor(at / 13) * columns + 29 + (at % 13)] ?? 0,
