@@ -5,8 +5,8 @@ export const COST = {
   rows: 0.2,
   arithmetic: 0.15,
   function: 1.1,
-  norm: 0.45,
-  normPullback: 0.7,
+  norm: 0.35,
+  normPullback: 0.45,
   adamW: 0.5,
   /** A part of a sum of squares (assembly/optimizer.ts). */
   squares: 1_500,

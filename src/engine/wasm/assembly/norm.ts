@@ -62,16 +62,35 @@ export function rmsNorm(
   }
 }
 
+/** (x - mean) deviation. */
+// @ts-ignore: decorator
+@inline
+function normal(x: usize, mean: v128, deviation: v128): v128 {
+  return f32x4.mul(f32x4.sub(v128.load(x), mean), deviation)
+}
+
+/** v weight, v where there is none. */
+// @ts-ignore: decorator
+@inline
+function weighted(v: v128, weight: usize, at: usize): v128 {
+  return weight != 0 ? f32x4.mul(v, v128.load(weight + at)) : v
+}
+
+// @ts-ignore: decorator
+@inline
+function shifted(v: v128, bias: usize, at: usize): v128 {
+  return bias != 0 ? f32x4.add(v, v128.load(bias + at)) : v
+}
+
 // @ts-ignore: decorator
 @inline
 function affine(out: usize, x: usize, mean: v128, deviation: v128, weight: usize, bias: usize, columns: i32): void {
-  for (let j = 0; j < columns; j += 4) {
-    const at = <usize>j << 2
-    let y = f32x4.mul(f32x4.sub(v128.load(x + at), mean), deviation)
-    if (weight != 0) y = f32x4.mul(y, v128.load(weight + at))
-    if (bias != 0) y = f32x4.add(y, v128.load(bias + at))
-    storePart(out + at, y, columns - j)
+  const whole = <usize>(columns & ~3) << 2
+  let at: usize = 0
+  for (; at < whole; at += 16) {
+    v128.store(out + at, shifted(weighted(normal(x + at, mean, deviation), weight, at), bias, at))
   }
+  storePart(out + at, shifted(weighted(normal(x + at, mean, deviation), weight, at), bias, at), columns & 3)
 }
 
 /**
@@ -109,37 +128,63 @@ export function rmsNormPullback(
   }
 }
 
+/** dWeight and dBias take part of a row into their sums, n and dy, `count` numbers. */
+// @ts-ignore: decorator
+@inline
+function collect(dWeight: usize, dBias: usize, at: usize, dy: v128, n: v128, count: i32): void {
+  if (dWeight != 0) storePart(dWeight + at, madd(dy, n, v128.load(dWeight + at)), count)
+  if (dBias != 0) storePart(dBias + at, f32x4.add(dy, v128.load(dBias + at)), count)
+}
+
+/** (g - mean(g) - n mean(g n)) deviation. */
+// @ts-ignore: decorator
+@inline
+function pulled(g: v128, n: v128, meanG: v128, meanGN: v128, deviation: v128): v128 {
+  return f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(n, meanGN)), deviation)
+}
+
 function pullRow(
   dx: usize, dWeight: usize, dBias: usize, dy: usize, x: usize, weight: usize, mean: v128, deviation: v128,
   centres: bool, columns: i32,
 ): void {
-  let sumG = splat(0.0)
-  let sumGN = splat(0.0)
-  let j = 0
-  for (; j < columns; j += 4) {
-    const at = <usize>j << 2
-    const left = columns - j
-    const n = f32x4.mul(f32x4.sub(v128.load(x + at), mean), deviation)
+  let g0 = splat(0.0)
+  let g1 = splat(0.0)
+  let gn0 = splat(0.0)
+  let gn1 = splat(0.0)
+  let at: usize = 0
+  // Two sums each, so that one addition need not wait for the last.
+  for (let pairs = columns >> 3; pairs > 0; pairs--, at += 32) {
+    const n = normal(x + at, mean, deviation)
+    const m = normal(x + at + 16, mean, deviation)
     const d = v128.load(dy + at)
-    let g = d
-    if (weight != 0) g = f32x4.mul(g, v128.load(weight + at))
-    if (left < 4) g = v128.and(g, below(left))
-    sumG = f32x4.add(sumG, g)
-    sumGN = madd(g, left < 4 ? v128.and(n, below(left)) : n, sumGN)
-    if (dWeight != 0) storePart(dWeight + at, madd(d, n, v128.load(dWeight + at)), left)
-    if (dBias != 0) storePart(dBias + at, f32x4.add(d, v128.load(dBias + at)), left)
+    const e = v128.load(dy + at, 16)
+    collect(dWeight, dBias, at, d, n, 4)
+    collect(dWeight, dBias, at + 16, e, m, 4)
+    const g = weighted(d, weight, at)
+    const h = weighted(e, weight, at + 16)
+    g0 = f32x4.add(g0, g)
+    g1 = f32x4.add(g1, h)
+    gn0 = madd(g, n, gn0)
+    gn1 = madd(h, m, gn1)
+  }
+  for (let left = columns & 7; left > 0; left -= 4, at += 16) {
+    const n = v128.and(normal(x + at, mean, deviation), below(left))
+    const d = v128.load(dy + at)
+    collect(dWeight, dBias, at, d, n, left)
+    const g = v128.and(weighted(d, weight, at), below(left))
+    g0 = f32x4.add(g0, g)
+    gn0 = madd(g, n, gn0)
   }
   const share = <f32>1.0 / <f32>columns
-  const meanG = splat(centres ? sumLanes(sumG) * share : 0.0)
-  const meanGN = splat(sumLanes(sumGN) * share)
-  for (j = 0; j < columns; j += 4) {
-    const at = <usize>j << 2
-    const n = f32x4.mul(f32x4.sub(v128.load(x + at), mean), deviation)
-    let g = v128.load(dy + at)
-    if (weight != 0) g = f32x4.mul(g, v128.load(weight + at))
-    const rest = f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(n, meanGN))
-    storePart(dx + at, f32x4.mul(rest, deviation), columns - j)
+  const meanG = splat(centres ? sumLanes(f32x4.add(g0, g1)) * share : 0.0)
+  const meanGN = splat(sumLanes(f32x4.add(gn0, gn1)) * share)
+  const whole = <usize>(columns & ~3) << 2
+  for (at = 0; at < whole; at += 16) {
+    const g = weighted(v128.load(dy + at), weight, at)
+    v128.store(dx + at, pulled(g, normal(x + at, mean, deviation), meanG, meanGN, deviation))
   }
+  const g = weighted(v128.load(dy + at), weight, at)
+  storePart(dx + at, pulled(g, normal(x + at, mean, deviation), meanG, meanGN, deviation), columns & 3)
 }
 
 /**
@@ -165,8 +210,8 @@ export function normWeightPullback(
       const s = v128.load32_splat(deviation + (<usize>i << 2))
       const d0 = v128.load(d)
       const d1 = v128.load(d, 16)
-      w0 = madd(d0, f32x4.mul(f32x4.sub(v128.load(v), m), s), w0)
-      w1 = madd(d1, f32x4.mul(f32x4.sub(v128.load(v, 16), m), s), w1)
+      w0 = madd(d0, normal(v, m, s), w0)
+      w1 = madd(d1, normal(v + 16, m, s), w1)
       b0 = f32x4.add(d0, b0)
       b1 = f32x4.add(d1, b1)
     }
