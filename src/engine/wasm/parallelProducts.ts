@@ -11,8 +11,8 @@ const TILE = 6
 /** Shares a thread of a product bound by memory: long streams are read fastest, a late worker should leave some. */
 const STREAMS = 2
 
-/** Columns (rows) for which a second share of x (y) turned (packed) again is cheap. */
-const REPACKED = 512
+/** Rows for which one more share that packs y again is cheap. */
+const REPACKED = 1024
 
 /** Bytes of one thread's scratch memory, on cache lines of its own. */
 export const each = (bytes: number): number => Math.ceil(bytes / LINE) * LINE
