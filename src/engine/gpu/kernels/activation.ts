@@ -6,9 +6,9 @@
 import type { Storage } from '../../../tensor/storage.ts'
 import type { Activation, Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
-import { ERF, TANH } from './elementwise.ts'
+import { ERF, SIGMOID, TANH } from './elementwise.ts'
 
-const SIGMOID = 'const s = 1 / (1 + Math.exp(-u));'
+const SIGMOID_OF_U = `const v = u; ${SIGMOID}`
 /** erf(u / √2) in `e`, tanh(√(2/π) (u + 0.044715 u³)) in `t`. */
 const ERF_OF_U = `const v = u * ${Math.SQRT1_2}; ${ERF}`
 const TANH_OF_U = `const v = ${Math.sqrt(2 / Math.PI)} * (u + 0.044715 * u * u * u); const t = ${TANH};`
@@ -19,9 +19,9 @@ const VALUE: Readonly<Record<Activation, string>> = {
   relu: 'return Math.max(u, 0);',
   gelu: `${ERF_OF_U} return 0.5 * u * (1 + e);`,
   geluTanh: `${TANH_OF_U} return 0.5 * u * (1 + t);`,
-  silu: `${SIGMOID} return u * s;`,
+  silu: `${SIGMOID_OF_U} return u * s;`,
   tanh: `${TANH_ITSELF} return t;`,
-  sigmoid: `${SIGMOID} return s;`,
+  sigmoid: `${SIGMOID_OF_U} return s;`,
 }
 
 /** Statements over u = x[i] that return f'(u). */
@@ -29,9 +29,9 @@ const SLOPE: Readonly<Record<Activation, string>> = {
   relu: 'if (u > 0) { return 1; } return 0;',
   gelu: `${ERF_OF_U} return 0.5 * (1 + e) + u * ${1 / Math.sqrt(2 * Math.PI)} * Math.exp(-0.5 * u * u);`,
   geluTanh: `${TANH_OF_U} return 0.5 * (1 + t) + 0.5 * u * (1 - t * t) * ${Math.sqrt(2 / Math.PI)} * (1 + ${3 * 0.044715} * u * u);`,
-  silu: `${SIGMOID} return s * (1 + u * (1 - s));`,
+  silu: `${SIGMOID_OF_U} return s * (1 + u * (1 - s));`,
   tanh: `${TANH_ITSELF} return 1 - t * t;`,
-  sigmoid: `${SIGMOID} return s * (1 - s);`,
+  sigmoid: `${SIGMOID_OF_U} return s * (1 - s);`,
 }
 
 export const activation = ({ launch }: Launcher): Required<Pick<Fused, 'activation' | 'activationWithSlope'>> => {

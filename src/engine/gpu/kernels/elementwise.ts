@@ -9,6 +9,9 @@ import type { BinaryOp, Broadcast, Primitives, UnaryOp } from '../../primitives.
 import type { Launcher } from '../launcher.ts'
 import { gridOf, stridedIndex } from '../text.ts'
 
+/** Statements that leave the sigmoid of `v` in `s`; no exp overflows, which WGSL leaves open. */
+export const SIGMOID = 'const w = Math.exp(-Math.abs(v)); let s = 1 / (1 + w); if (v < 0) { s = w * s; }'
+
 export const TANH = 'Math.tanh(Math.min(Math.max(v, -20.5), 20.5))'
 
 /** Statements that leave erf of `v` in `e`. */
@@ -36,7 +39,7 @@ const UNARY: Readonly<Record<UnaryOp, string>> = {
   reciprocalSqrt: 'return 1 / Math.sqrt(v);',
   reciprocal: 'return 1 / v;',
   tanh: `return ${TANH};`,
-  sigmoid: 'return 1 / (1 + Math.exp(-v));',
+  sigmoid: `${SIGMOID} return s;`,
   erf: `${ERF} return e;`,
   relu: 'return Math.max(v, 0);',
   square: 'return v * v;',
