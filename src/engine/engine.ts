@@ -10,6 +10,8 @@ export type HostData = Float32Array | Float64Array
  * Where tensors live and kernels run. Dispatch is synchronous and ordered; only `read` may be asynchronous.
  * An engine never reads shapes: `src/kernel` checks them, allocates outputs and counts, then calls the engine with plain sizes.
  * Kernels write every element of `out`; no input aliases an output unless the row says "in place".
+ * What is computed from NaN is NaN, and so are log and sqrt of a negative number; only `step` and `greaterEqual` answer with 0. WebGL promises no NaN,
+ * and `gpu` in that mode none either.
  */
 export interface Engine {
   readonly name: string

@@ -239,7 +239,10 @@ export interface Fused {
     logSumExp: Storage,
     sizes: CrossEntropySizes,
   ): void
-  /** out = x with each element zeroed with probability `rate`, the others divided by 1 - rate; the mask is the key's uniforms >= rate. */
+  /**
+   * out = x with each element zeroed with probability `rate`, the others divided by 1 - rate; the mask is the key's uniforms >= rate. An element
+   * zeroed that is not finite is 0, or NaN where the mask is a factor, as in the derivation.
+   */
   dropout(out: Storage, x: Storage, key: Key, rate: number, size: number): void
   /** out (1) = sum of x * y. */
   dot(out: Storage, x: Storage, y: Storage, size: number): void

@@ -83,7 +83,7 @@ if (typeof found === 'string')
     t.end()
   })
 else {
-  for (const file of ['kernel/k1', 'kernel/k2', 'kernel/k3', 'engine/gpu/engine'])
+  for (const file of ['kernel/k1', 'kernel/k2', 'kernel/k3', 'engine/gpu/engine', 'engine/gpu/nonFinite'])
     test(`the laws of every engine hold on WebGPU (${found.name}): ${file}`, t => {
       const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', `test/${file}.test.ts`], {
         encoding: 'utf8',

@@ -13,8 +13,10 @@ import type { Grid } from '../device.ts'
 import type { Launcher } from '../launcher.ts'
 import { plus, quotient, remainder, times, X, Y, Z } from '../text.ts'
 
-/** exp of it is 0 beside any score. */
-const HIDDEN = -1e30
+/** Stands for the greatest score of a query that sees none, or -infinity only, as in softmax: its weights are 0. */
+const LOWEST = -3e38
+/** exp of it is 0 beside any score, and beside `LOWEST`. */
+const HIDDEN = -3.4e38
 
 /** Indices into the four kinds of arrays. `head` counts query heads; they share key heads in groups. */
 const indices = ({ batch, queries, keyCapacity, heads, keyValueHeads, headWidth, causal }: AttentionSizes) => ({
@@ -159,11 +161,12 @@ export const attention = ({
           () => ({
             arrays: ['scores'],
             integers: ['keys'],
-            body: `let m = scores[${row}]; for (let k = 0; k < keys; k++) { m = Math.max(m, scores[${row} + k]); }
-let s = 0; for (let j = 0; j < keys; j++) { s += Math.exp(scores[${row} + j] - m); } return m + Math.log(s);`,
+            reals: ['lowest'],
+            body: `let m = lowest; for (let k = 0; k < keys; k++) { m = Math.max(m, scores[${row} + k]); }
+let s = 0; for (let j = 0; j < keys; j++) { s += Math.exp(scores[${row} + j] - m); } return m + Math.log(Math.max(s, 1));`,
           }),
           [scores],
-          [sizes.keys],
+          [sizes.keys, LOWEST],
         )
         launch(
           table,

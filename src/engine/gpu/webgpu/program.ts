@@ -2,6 +2,8 @@
  * A compute shader and how its operands are laid out. Binding 0 holds the parameters; then come the arrays it reads, those it updates in
  * place and those it writes. Each is made of one of two things: a gpu.js kernel function (`translate.ts`) or WGSL of our own.
  */
+import { NUMBERS } from './numbers.ts'
+
 export interface Program {
   readonly code: string
   readonly reads: number
@@ -22,7 +24,7 @@ export interface Parameters {
 export const WORKGROUP = 256
 
 /** WGSL of our own: sizes belong into parameters, so that one text serves all shapes: a driver takes long to
- * compile it. `body` sees `group` (index of the workgroup), `lane` (of the thread in it) and the fields of `p`. */
+ * compile it. `body` sees `group` (index of the workgroup), `lane` (of the thread in it), the fields of `p` and the functions of `numbers.ts`. */
 export interface Wgsl {
   /** Names, of f32 unless said: `x` or `x: vec4<f32>`. */
   readonly reads: readonly string[]
@@ -63,6 +65,7 @@ export const assemble = ({
     code: `struct Parameters { ${(fields.length === 0 ? ['none: u32'] : fields).join(', ')} }
 @group(0) @binding(0) var<uniform> p: Parameters;
 ${bindings.join('\n')}
+${NUMBERS}
 ${declarations}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -2,11 +2,12 @@
  * gpu.js as a compiler: a kernel function's text to WGSL. Its own runtime submits every kernel by itself, writes its parameters and makes a
  * bind group and a buffer each time; here the shader alone is wanted, and `Recorder` runs it.
  *
- * Two edits make the text exact and even: cells are numbered through and their coordinates taken by integer division, so that no grid wastes
+ * Three edits make the text exact and even: NaN stays NaN (`numbers.ts`); cells are numbered through and their coordinates taken by integer division, so that no grid wastes
  * threads or meets the limit of 65,535 workgroups an axis; and `quotient` of text.ts becomes an integer division, right for every index.
  */
 import { GPU } from 'gpu.js'
 import type { Grid, KernelSource } from '../device.ts'
+import { keepingNaN } from './numbers.ts'
 import type { Program } from './program.ts'
 
 const COORDINATES = 'threadGid = vec3<u32>(flat_index, 0u, 0u);'
@@ -90,10 +91,12 @@ export class Translator {
     const y = height === 1 ? '0u' : `flat_index / ${width}u % ${height}u`
     const z = depth === 1 ? '0u' : `flat_index / ${width * height}u`
     return {
-      code: wgsl
-        .replace(COORDINATES, `threadGid = vec3<u32>(${x}, ${y}, ${z});`)
-        .replaceAll(QUOTIENT, '((((((')
-        .replaceAll(BY, '))/$1))) | 0)'),
+      code: keepingNaN(
+        wgsl
+          .replace(COORDINATES, `threadGid = vec3<u32>(${x}, ${y}, ${z});`)
+          .replaceAll(QUOTIENT, '((((((')
+          .replaceAll(BY, '))/$1))) | 0)'),
+      ),
       reads: arrays.length,
       updates: 0,
       writes: 1,

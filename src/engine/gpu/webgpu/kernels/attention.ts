@@ -5,20 +5,20 @@
  *
  *     S = scale Q Kᵀ,  L = log Σ exp S,  P = exp(S - L),  O = P V
  *     dV = Pᵀ dO,  dS = P (dO Vᵀ - Σ dO O),  dQ = scale dS K,  dK = scale dSᵀ Q
+ *
+ * The maximum is bounded below and the sum by 1, which it reaches where a score is finite: a query that sees nothing, or -infinity only, gets 0.
  */
 import type { Storage } from '../../../../tensor/storage.ts'
 import type { AttentionSizes, Fused } from '../../../fused.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { type Wgsl, WORKGROUP } from '../program.ts'
-import { along, FOLDS } from './fold.ts'
+import { along, FOLDS, LOWEST } from './fold.ts'
 import { product } from './product.ts'
 
 /** Queries up to which each walks the keys by itself. */
 const FEW_QUERIES = 4
 /** Keys that query q sees under a causal mask. */
 const SEEN = 'p.keys + q + 1u - min(p.queries, p.keys + q + 1u)'
-/** exp of it is 0 beside any score. */
-const HIDDEN = '-1e30'
 
 /** Positions as WGSL expressions; `row` is the batch row, `head` counts query heads, of which `share` share a key head. */
 const queryAt = (row: string, query: string, head: string, d: string): string =>
@@ -53,21 +53,21 @@ let seen = ${sizes.causal ? SEEN : 'p.keys'};
 let d = lane % p.width;
 let slice = lane / p.width;
 let slices = ${WORKGROUP}u / p.width;
-var most = ${HIDDEN};
+var most = ${LOWEST};
 var sum = 0.0;
 var mixed = 0.0;
 for (var first = 0u; first < seen; first += ${WORKGROUP}u) {
   let k = first + lane;
-  var score = ${HIDDEN};
+  var score = ${LOWEST};
   if (k < seen) {
     score = 0.0;
     for (var i = 0u; i < p.width; i++) { score = fma(query[${queryAt('row', 'q', 'head', 'i')}], key[${keyAt('row', 'k', 'head', 'i')}], score); }
     score *= p.scale;
   }
-  let top = max(most, largest(lane, score));
-  let weight = select(0.0, exp(score - top), k < seen);
+  let top = maxOf(most, largest(lane, score));
+  let weight = select(0.0, expOf(score - top), k < seen);
   weights[lane] = weight;
-  let kept = exp(most - top);
+  let kept = expOf(most - top);
   sum = sum * kept + total(lane, weight);
   mixed *= kept;
   if (slice < slices) {
@@ -81,9 +81,9 @@ workgroupBarrier();
 if (slice == 0u) {
   mixed = 0.0;
   for (var j = lane; j < slices * p.width; j += p.width) { mixed += weights[j]; }
-  out[${queryAt('row', 'q', 'head', 'd')}] = select(mixed / sum, 0.0, seen == 0u);
+  out[${queryAt('row', 'q', 'head', 'd')}] = mixed / maxOf(sum, 1.0);
 }
-if (lane == 0u) { logSumExp[group] = most + log(sum); }`,
+if (lane == 0u) { logSumExp[group] = most + logOf(maxOf(sum, 1.0)); }`,
   }
 }
 
@@ -179,13 +179,13 @@ export const attention = (launcher: WgslLauncher): Required<Pick<Fused, 'attenti
 let row = group * p.keys;
 let q = group % p.queries;
 let seen = ${causal ? SEEN : 'p.keys'};
-var m = ${HIDDEN};
-for (var k = lane; k < seen; k += ${WORKGROUP}u) { m = max(m, table[row + k]); }
+var m = ${LOWEST};
+for (var k = lane; k < seen; k += ${WORKGROUP}u) { m = maxOf(m, table[row + k]); }
 m = largest(lane, m);
 var s = 0.0;
-for (var k = lane; k < seen; k += ${WORKGROUP}u) { s += exp(table[row + k] - m); }
-let l = m + log(total(lane, s));
-${along('table[row + k] = select(0.0, exp(table[row + k] - l), k < seen);', 'p.keys')}
+for (var k = lane; k < seen; k += ${WORKGROUP}u) { s += expOf(table[row + k] - m); }
+let l = m + logOf(maxOf(total(lane, s), 1.0));
+${along('table[row + k] = select(0.0, expOf(table[row + k] - l), k < seen);', 'p.keys')}
 if (lane == 0u) { logSumExp[group] = l; }`,
       }),
       rows,
@@ -213,7 +213,7 @@ if (lane == 0u) { logSumExp[group] = l; }`,
     attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
       const { batch, queries, heads } = sizes
       temporary([tableOf(sizes), tableOf(sizes), batch * heads * queries], (table, dScores, inner) => {
-        const probability = 'select(0.0, exp(sum * p.scale - logSumExp[z * p.queries + m]), visible)'
+        const probability = 'select(0.0, expOf(sum * p.scale - logSumExp[z * p.queries + m]), visible)'
         scores('probabilities', table, [query, key, logSumExp], ['logSumExp'], probability, sizes)
         overQueries(dValue, table, dOut, 1, sizes)
         const count = batch * heads * queries

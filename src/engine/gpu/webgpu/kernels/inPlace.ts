@@ -68,7 +68,7 @@ let m = p.beta1 * first[i] + p.rest1 * g;
 let v = p.beta2 * second[i] + p.rest2 * g * g;
 first[i] = m;
 second[i] = v;
-update[i] = -p.rate * (m / p.correction1 / (sqrt(v / p.correction2) + p.epsilon) + p.decay * parameter[i]);`,
+update[i] = -p.rate * (m / p.correction1 / (sqrtOf(v / p.correction2) + p.epsilon) + p.decay * parameter[i]);`,
           { gradient, parameter },
           { first: firstMoment, second: secondMoment },
           { update },

@@ -3,10 +3,7 @@ import type { Storage } from '../../../../tensor/storage.ts'
 import type { CrossEntropySizes, Fused, Rows } from '../../../fused.ts'
 import type { Primitives } from '../../../primitives.ts'
 import type { WgslLauncher } from '../launcher.ts'
-import { along, FOLDS } from './fold.ts'
-
-/** Below every f32 that is a number. */
-const LOWEST = '-3.4028234e38'
+import { along, FOLDS, LOWEST } from './fold.ts'
 
 type Names = 'layerNorm' | 'layerNormPullback' | 'rmsNorm' | 'rmsNormPullback' | 'crossEntropy'
 
@@ -63,7 +60,7 @@ export const rowKernels = (
       `var sum = 0.0;
 ${mean === null ? 'let m = 0.0;' : `${along('sum += x[row + k];')} let m = total(lane, sum) / f32(p.columns); sum = 0.0;`}
 ${along('let v = x[row + k] - m; sum += v * v;')}
-let r = 1.0 / sqrt(total(lane, sum) / f32(p.columns) + p.epsilon);
+let r = 1.0 / sqrtOf(total(lane, sum) / f32(p.columns) + p.epsilon);
 ${along(`out[row + k] = (x[row + k] - m) * r${weight === null ? '' : ' * weight[k]'}${bias === null ? '' : ' + bias[k]'};`)}
 if (lane == 0u) { deviation[group] = r; ${mean === null ? '' : 'mean[group] = m;'} }`,
       { x, weight, bias },
@@ -117,11 +114,11 @@ ${along(`let n = ${normal}; dx[row + k] = r * (${g} - n * inner - average); ${dW
         `crossEntropy ${labelSmoothing > 0}`,
         sizes,
         `var m = ${LOWEST};
-${along('m = max(m, logits[row + k]);')}
+${along('m = maxOf(m, logits[row + k]);')}
 m = largest(lane, m);
 var s = 0.0; ${labelSmoothing > 0 ? 'var z = 0.0;' : ''}
-${along(`s += exp(logits[row + k] - m);${labelSmoothing > 0 ? ' z += logits[row + k];' : ''}`)}
-let l = m + log(total(lane, s));
+${along(`s += expOf(logits[row + k] - m);${labelSmoothing > 0 ? ' z += logits[row + k];' : ''}`)}
+let l = m + logOf(total(lane, s));
 ${labelSmoothing > 0 ? 'let spread = p.spread * total(lane, z);' : 'let spread = 0.0;'}
 if (lane == 0u) {
   logSumExp[group] = l;
