@@ -5,6 +5,7 @@ import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.t
 import { DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
 import { nonEmptyText, nullable, positiveInteger, text, where, withDefault } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
+import { pictureCount } from '../../src/codec/picture.ts'
 import { InputError } from '../../src/errors.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../src/format/pictures.ts'
@@ -35,7 +36,7 @@ const fileOf = (ending: string) =>
 const DiffuseFlags = t.type({
   class: nullable(nonEmptyText),
   prompt: nullable(t.readonlyArray(nonEmptyText, 'texts')),
-  count: nullable(fromText(positiveInteger)),
+  count: nullable(fromText(pictureCount)),
   out: nullable(fileOf('.png')),
   zoom: withDefault(fromText(positiveInteger), 4),
   frames: nullable(fileOf('.gif')),

@@ -1,13 +1,14 @@
 /** Options of training a diffusion model over pictures. Times are in optimizer steps. */
 import * as t from 'io-ts'
-import { boolean, fraction, naturalNumber, numberIn, oneOf, positiveInteger, withDefault, withRules } from './fields.ts'
+import { boolean, fraction, naturalNumber, numberIn, oneOf, withDefault, withRules } from './fields.ts'
 import { fromText } from './flag.ts'
+import { pictureCount } from './picture.ts'
 import { runFields, runRules } from './training.ts'
 
 export const denoisingTrainingFields = {
   ...runFields,
   /** Pictures a batch. */
-  batch: withDefault(fromText(positiveInteger), 64),
+  batch: withDefault(fromText(pictureCount), 64),
   /** How much each noise level counts; see `lossWeight`. */
   weighting: withDefault(oneOf('simple', 'snr', 'truncatedSnr', 'minSnr'), 'simple'),
   /** Decay of the averaged weights, which are those that are kept. */

@@ -1,4 +1,4 @@
-import { boolean, naturalNumber, positiveInteger, withDefault } from './fields.ts'
+import { boolean, integerIn, naturalNumber, positiveInteger, withDefault } from './fields.ts'
 
 /** What a network over pictures works on, in pixels. */
 export const pictureFields = {
@@ -19,3 +19,6 @@ export const outputChannels = ({
   readonly in_channels: number
   readonly learn_sigma: boolean
 }): number => (learn_sigma ? 2 : 1) * in_channels
+
+/** Pictures computed at once: more are no input that any memory was meant for. */
+export const pictureCount = integerIn('an integer from 1 to 65536', n => n >= 1 && n <= 2 ** 16)
