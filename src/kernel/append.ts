@@ -12,7 +12,7 @@ export const append = <A extends Axes>(cache: Tensor, rows: Tensor<A>, offset: n
   const capacity = cache.shape[1] ?? 0
   if (!sameBut(rows.shape, cache.shape, 1))
     throw new ShapeError(`append: rows [${rows.shape}] and cache [${cache.shape}] differ beside axis 1`)
-  if (offset < 0 || offset + view.length > capacity)
+  if (!Number.isInteger(offset) || offset < 0 || offset + view.length > capacity)
     throw new ShapeError(`positions ${offset} to ${offset + view.length} are not in a cache of ${capacity}`)
   const { engine, storage } = cache
   const next = storage.owners === 1 || storage.written <= offset ? cache.share<A>() : copyOf<A>(cache)

@@ -43,7 +43,11 @@ export const attentionSizes = (
     key.shape.length !== 3
   )
     throw new ShapeError(`attention: query [${query.shape}] and key [${key.shape}] are not (batch, time, width)`)
-  if (width % heads !== 0 || heads % keyValueHeads !== 0)
+  if (
+    ![heads, keyValueHeads].every(n => Number.isInteger(n) && n > 0) ||
+    width % heads !== 0 ||
+    heads % keyValueHeads !== 0
+  )
     throw new ShapeError(`attention: width ${width} into ${heads} heads over ${keyValueHeads} key-value heads`)
   const headWidth = width / heads
   if (keyBatch !== batch || keyWidth !== headWidth * keyValueHeads || !sameShape(key.shape, value.shape))
@@ -51,7 +55,7 @@ export const attentionSizes = (
       `attention: query [${query.shape}], key [${key.shape}] and value [${value.shape}] do not fit ${heads} heads over ${keyValueHeads}`,
     )
   const keys = options.keys ?? keyCapacity
-  if (keys > keyCapacity || (causal && keys < queries))
+  if (!Number.isInteger(keys) || keys < 0 || keys > keyCapacity || (causal && keys < queries))
     throw new ShapeError(`attention: ${queries} queries over ${keys} keys of ${keyCapacity}`)
   return {
     batch,

@@ -12,7 +12,7 @@ export const slice = <A extends Axes, const B extends Axes = A>(
 ): Tensor<B> => {
   const index = axisOf(x, axis)
   const view = viewOf(x, index)
-  if (start < 0 || count < 0 || start + count > view.length)
+  if (!Number.isInteger(start) || !Number.isInteger(count) || start < 0 || count < 0 || start + count > view.length)
     throw new ShapeError(`slice ${start}…${start + count} of an axis of length ${view.length}`)
   const y = empty<B>(x.engine, replaceAt(x.shape, index, count))
   launch(x.engine, 0, y, y)
@@ -24,7 +24,7 @@ export const slice = <A extends Axes, const B extends Axes = A>(
 export const pad = <A extends Axes>(x: Tensor<A>, axis: number, start: number, length: number): Tensor<A> => {
   const index = axisOf(x, axis)
   const view = viewOf(x, index)
-  if (start < 0 || start + view.length > length)
+  if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || start + view.length > length)
     throw new ShapeError(`pad of length ${view.length} at ${start} does not fit ${length}`)
   const y = empty<A>(x.engine, replaceAt(x.shape, index, length))
   launch(x.engine, 0, x, y)

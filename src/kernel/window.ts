@@ -1,11 +1,11 @@
 import type { Window } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
-import { concat } from '../kernel/slice.ts'
 import { scope } from '../tensor/scope.ts'
-import { type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'
+import type { Shape, Tensor } from '../tensor/tensor.ts'
 import { full } from './fill.ts'
 import { gather } from './gather.ts'
 import { permute } from './permute.ts'
+import { concat } from './slice.ts'
 
 /** The same number for height and width, or both. */
 export type Pair = number | readonly [height: number, width: number]
@@ -110,5 +110,3 @@ export const expectPlanes = (what: string, x: Tensor): readonly [number, number,
     throw new ShapeError(`${what}: expected (batch, channels, height, width), found shape [${x.shape}]`)
   return [batch, channels, height, width]
 }
-
-export const windowSize = (w: Window): number => sizeOf([w.kernelHeight, w.kernelWidth])

@@ -51,6 +51,11 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'maxPool of one image': of => maxPool(of(3, 4, 4), { window: 2 }),
   'maxPool with padding beyond half its window': of => maxPool(of(1, 3, 4, 4), { window: 3, padding: 2 }),
   'maxPoolPullback of other positions': of => maxPoolPullback(of(1, 3, 2, 3), of(1, 3, 4, 4), { window: 2 }),
+  'maxPool of planes of no height': of => maxPool(of(1, 3, 0, 4), { window: 2, padding: 1 }),
+  'maxPoolPullback of planes of no width': of =>
+    maxPoolPullback(of(1, 3, 5, 1), of(1, 3, 4, 0), { window: 2, padding: 1, stride: 1 }),
+  'sumPool of planes of no width': of => sumPool(of(1, 3, 4, 0), 1, { window: 2, padding: 1 }),
+  'spread over planes of no height': of => spread(of(1, 3, 1, 4), 1, [0, 4], { window: 2, padding: 1, stride: 1 }),
   'sumPool with a window larger than its plane': of => sumPool(of(1, 3, 4, 4), 1, { window: 5 }),
   'spread over a plane of other positions': of => spread(of(1, 3, 2, 2), 1, [6, 4], { window: 2 }),
   'groupNorm of 3 channels in 2 groups': of => groupNorm(of(2, 3, 4), 2, of(3), of(3), 1e-5),
@@ -72,6 +77,12 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'permute by too few axes': of => permute(of(2, 3), [0]),
   'slice past the end': of => slice(of(2, 3), 1, 2, 2),
   'slice from before the start': of => slice(of(2, 3), 1, -1, 1),
+  'slice from half a position': of => slice(of(2, 3), 1, 0.5, 1),
+  'slice from no number': of => slice(of(2, 3), 1, Number.NaN, 1),
+  'slice of one and a half': of => slice(of(2, 3), 1, 0, 1.5),
+  'pad at half a position': of => pad(of(2, 3), 1, 0.5, 4),
+  'pad at no number': of => pad(of(2, 3), 1, Number.NaN, 4),
+  'pad into a length of 4.5': of => pad(of(2, 3), 1, 1, 4.5),
   'pad into too little': of => pad(of(2, 3), 1, 1, 3),
   'concat of [2,3] and [3,4]': of => concat([of(2, 3), of(3, 4)], 1),
   'split into wrong lengths': of => split(of(2, 3), 1, [1, 1]),
@@ -108,6 +119,13 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
     attention(of(1, 3, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: true }),
   'attention with more keys than the cache holds': of =>
     attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: false, keys: 3 }),
+  'attention over -1 keys': of =>
+    attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: false, keys: -1 }),
+  'attention over one key and a half': of =>
+    attention(of(1, 1, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: true, keys: 1.5 }),
+  'attention over no number of keys': of =>
+    attention(of(1, 2, 4), of(1, 2, 4), of(1, 2, 4), { heads: 2, causal: false, keys: Number.NaN }),
+  'attention of half a head more': of => attention(of(1, 2, 5), of(1, 2, 5), of(1, 2, 5), { heads: 2.5, causal: true }),
   'attention of 3 heads over 2': of =>
     attention(of(1, 2, 6), of(1, 2, 4), of(1, 2, 4), { heads: 3, keyValueHeads: 2, causal: true }),
   'attentionPullback with dOut [1,1,4]': of =>
@@ -134,6 +152,8 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'accumulateEach of another number of tensors': of => accumulateEach([of(2), of(3)], [of(2)]),
   'append past the capacity': of => append(of(1, 4, 2), of(1, 3, 2), 2),
   'append before the start': of => append(of(1, 4, 2), of(1, 1, 2), -1),
+  'append at half a position': of => append(of(1, 4, 2), of(1, 1, 2), 0.5),
+  'append at no number': of => append(of(1, 4, 2), of(1, 1, 2), Number.NaN),
   'append of another width': of => append(of(1, 4, 2), of(1, 1, 3), 0),
   'a view of another size': of => of(2, 3).share([5]),
 }
