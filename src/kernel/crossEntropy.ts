@@ -2,9 +2,10 @@ import type { CrossEntropySizes } from '../engine/fused.ts'
 import { InputError, ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor, tensor } from '../tensor/tensor.ts'
-import type { Tokens } from '../tensor/tokens.ts'
+import { type Tokens, tokens } from '../tensor/tokens.ts'
 import { expectShape, rowsOf } from './axis.ts'
-import { add, multiply, subtract } from './binary.ts'
+import { add, multiply, scale, subtract } from './binary.ts'
+import { gather, scatterAdd } from './gather.ts'
 import { launch } from './launch.ts'
 import { max, sum } from './reduce.ts'
 import { softmax } from './softmax.ts'
@@ -61,12 +62,14 @@ export const crossEntropyPullback = <A extends Axes>(
   const override = engine.fused.crossEntropyPullback
   if (override === undefined)
     return scope(() => {
-      const rows = [sizes.rows, sizes.columns]
-      const error = multiply(
-        subtract(softmax(logits.share(rows)), targetDistribution(logits, sizes)),
-        counted(logits, sizes),
+      const { rows, columns } = sizes
+      const ids = counted(sizes)
+      const error = subtract(
+        softmax(gather(logits.share([rows, columns]), ids)),
+        targetDistribution(logits, sizes, ids),
       )
-      return multiply(error, dLosses.share([sizes.rows, 1])).share<A>(logits.shape)
+      const d = multiply(error, gather(dLosses.share([rows, 1]), ids))
+      return scatterAdd(d, ids, rows).share<A>(logits.shape)
     })
   const dLogits = empty<A>(engine, logits.shape)
   launch(engine, 5 * logits.size, dLosses, logits, logSumExp, dLogits)
@@ -74,30 +77,37 @@ export const crossEntropyPullback = <A extends Axes>(
   return dLogits
 }
 
+/** Ignored rows are left out rather than multiplied by 0, and of the others the target's logit is taken, so that no infinity or NaN beside counts. */
 const derivedCrossEntropy = (logits: Tensor, sizes: CrossEntropySizes): RowLosses =>
   scope(() => {
-    const x = logits.share([sizes.rows, sizes.columns])
+    const { rows, columns, targets, labelSmoothing } = sizes
+    const x = logits.share([rows, columns])
     const highest = max(x, -1)
     const logSumExp = add(log(sum(exp(subtract(x, highest)), -1)), highest)
-    const expected = sum(multiply(x, targetDistribution(logits, sizes)), -1)
-    const losses = multiply(subtract(logSumExp, expected), counted(logits, sizes))
-    return { losses: losses.share([sizes.rows]), logSumExp: logSumExp.share([sizes.rows]) }
+    const ids = counted(sizes)
+    const hits = ids.ids.map(i => i * columns + (targets[i] ?? 0))
+    const hit = scale(gather(x.share([rows * columns, 1]), tokens(hits, ids.shape)), 1 - labelSmoothing)
+    const expected = labelSmoothing === 0 ? hit : add(hit, gather(scale(sum(x, -1), labelSmoothing / columns), ids))
+    const losses = scatterAdd(subtract(gather(logSumExp, ids), expected), ids, rows)
+    return { losses: losses.share([rows]), logSumExp: logSumExp.share([rows]) }
   })
 
-/** p_ij = (1 - s) [j = target_i] + s / columns. */
-const targetDistribution = (beside: Tensor, { rows, columns, targets, labelSmoothing }: CrossEntropySizes): Tensor => {
-  const p = new Float64Array(rows * columns).fill(labelSmoothing / columns)
-  targets.forEach((target, i) => {
-    const at = i * columns + target
-    if (target >= 0 && target < columns) p[at] = (p[at] ?? 0) + 1 - labelSmoothing
-  })
-  return tensor(beside.engine, [rows, columns], p)
+/** The rows that count. */
+const counted = ({ targets, ignoreIndex }: CrossEntropySizes): Tokens => {
+  const rows = [...targets.keys()].filter(i => targets[i] !== ignoreIndex)
+  return tokens(rows, [rows.length])
 }
 
-/** 1 for rows that count, 0 for ignored ones. */
-const counted = (beside: Tensor, { rows, targets, ignoreIndex }: CrossEntropySizes): Tensor =>
-  tensor(
-    beside.engine,
-    [rows, 1],
-    Float64Array.from(targets, target => (target === ignoreIndex ? 0 : 1)),
-  )
+/** p_ij = (1 - s) [j = target_i] + s / columns, of these rows. */
+const targetDistribution = (
+  beside: Tensor,
+  { columns, targets, labelSmoothing }: CrossEntropySizes,
+  { ids }: Tokens,
+): Tensor => {
+  const p = new Float64Array(ids.length * columns).fill(labelSmoothing / columns)
+  ids.forEach((row, i) => {
+    const at = i * columns + (targets[row] ?? 0)
+    p[at] = (p[at] ?? 0) + 1 - labelSmoothing
+  })
+  return tensor(beside.engine, [ids.length, columns], p)
+}

@@ -1,7 +1,7 @@
 import type { PoolSizes } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
-import { empty, type Shape, type Tensor } from '../tensor/tensor.ts'
+import { empty, type Shape, type Tensor, tensor } from '../tensor/tensor.ts'
 import { expectShape } from './axis.ts'
 import { binary, multiply, scale, subtract } from './binary.ts'
 import type { Planes } from './convolution.ts'
@@ -28,6 +28,7 @@ const sizesOf = (what: string, shape: Shape, { window, stride = window, padding 
   const [around, beside] = pairOf(padding)
   if (2 * around > height || 2 * beside > width)
     throw new ShapeError(`${what}: padding [${padding}] is more than half of the window [${window}]`)
+  if (shape.slice(2).includes(0)) throw new ShapeError(`${what}: a plane of shape [${shape}] has no element to see`)
   return { ...windowOf(what, shape, window, { stride, padding }), planes: batch * channels }
 }
 
@@ -71,8 +72,15 @@ export const maxPoolPullback = (dy: Tensor, x: Tensor, options: PoolOptions): Te
       const d = permute(dy, [2, 3, 0, 1]).share([1, positions, planes])
       let free: Tensor = full(x.engine, [1, positions, planes], 1)
       const given: Tensor[] = []
+      // Beside a plane of -infinity, what lies around it is as large.
+      const inside = tensor(
+        x.engine,
+        [window, positions, 1],
+        Float64Array.from(ids, id => (id < height * width ? 1 : 0)),
+      )
       for (let k = 0; k < window; k++) {
-        const takes = multiply(binary('greaterEqual', slice(seen, 0, k, 1), largest), free)
+        const equal = multiply(binary('greaterEqual', slice(seen, 0, k, 1), largest), slice(inside, 0, k, 1))
+        const takes = multiply(equal, free)
         free = subtract(free, takes)
         given.push(multiply(d, takes))
       }

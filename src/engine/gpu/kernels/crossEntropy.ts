@@ -1,7 +1,7 @@
 /**
  * loss = L - (1 - ε) z[target] - ε mean(z), with L = log Σ exp z, z a row of logits and ε the label smoothing (Szegedy et al.,
  * arXiv:1512.00567); dz = dloss (exp(z - L) - (1 - ε) onehot - ε / columns). Targets are host numbers: a row that is ignored gets
- * target 0 and weight 0.
+ * target 0 and weight 0, and nothing is computed of it.
  */
 import type { CrossEntropySizes, Fused } from '../../fused.ts'
 import type { Launcher } from '../launcher.ts'
@@ -36,7 +36,8 @@ let s = 0; for (let k = 0; k < ${columns}; k++) { s += Math.exp(z[${row} + k] - 
       () => ({
         arrays: ['z', 'logSumExp', 'target', 'weight'],
         reals: ['kept', 'spread'],
-        body: `${mean} return weight[${X}] * (logSumExp[${X}] - kept * z[${row} + (target[${X}] | 0)]${smooth ? ' - spread * s' : ''});`,
+        body: `if (weight[${X}] == 0) { return 0; }
+${mean} return logSumExp[${X}] - kept * z[${row} + (target[${X}] | 0)]${smooth ? ' - spread * s' : ''};`,
       }),
       [logits, logSumExp, ...split(sizes)],
       [1 - labelSmoothing, labelSmoothing / columns],
@@ -51,8 +52,9 @@ let s = 0; for (let k = 0; k < ${columns}; k++) { s += Math.exp(z[${row} + k] - 
       () => ({
         arrays: ['dLosses', 'z', 'logSumExp', 'target', 'weight'],
         reals: ['kept', 'spread'],
-        body: `const p = Math.exp(z[${Y} * ${columns} + ${X}] - logSumExp[${Y}]) - spread;
-if (${X} == (target[${Y}] | 0)) { return weight[${Y}] * dLosses[${Y}] * (p - kept); } return weight[${Y}] * dLosses[${Y}] * p;`,
+        body: `if (weight[${Y}] == 0) { return 0; }
+const p = Math.exp(z[${Y} * ${columns} + ${X}] - logSumExp[${Y}]) - spread;
+if (${X} == (target[${Y}] | 0)) { return dLosses[${Y}] * (p - kept); } return dLosses[${Y}] * p;`,
       }),
       [dLosses, logits, logSumExp, ...split(sizes)],
       [1 - labelSmoothing, labelSmoothing / columns],
