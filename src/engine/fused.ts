@@ -195,7 +195,7 @@ export interface Fused {
     logSumExp: Storage,
     sizes: AttentionSizes,
   ): void
-  /** Each output is one sum over (inputs, kernelHeight, kernelWidth) in ascending order. */
+  /** Each output is one sum over (inputs, kernelHeight, kernelWidth), in an order that depends on the sizes alone, its batch left out. */
   convolution(y: Storage, x: Storage, weight: Storage, bias: Storage | null, sizes: ConvolutionSizes): void
   convolutionInputGradient(dx: Storage, dy: Storage, weight: Storage, sizes: ConvolutionSizes): void
   convolutionWeightGradient(dWeight: Storage, dy: Storage, x: Storage, sizes: ConvolutionSizes): void

@@ -63,8 +63,9 @@ export function log4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function expNegative4(x: v128): v128 {
-  const shifted = madd(x, splat(1.44269504088896341), splat(12582912.0))
-  const n = f32x4.sub(shifted, splat(12582912.0))
+  // 1.5 * 2^23 as in `exp4`, and the exponent's bias, so that the low bits of `shifted` are the exponent of 2^n.
+  const shifted = madd(x, splat(1.44269504088896341), splat(12583039.0))
+  const n = f32x4.sub(shifted, splat(12583039.0))
   const r = nmadd(n, splat(-2.12194440e-4), nmadd(n, splat(0.693359375), x))
   let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3))
   p = madd(p, r, splat(8.3334519073e-3))
@@ -72,9 +73,7 @@ export function expNegative4(x: v128): v128 {
   p = madd(p, r, splat(1.6666665459e-1))
   p = madd(p, r, splat(5.0000001201e-1))
   p = f32x4.add(madd(p, f32x4.mul(r, r), r), splat(1.0))
-  // n stands in the low bits of `shifted`: added to the exponent of p it multiplies by 2^n.
-  const scaled = i32x4.add(p, i32x4.shl(shifted, 23))
-  return v128.andnot(scaled, f32x4.lt(x, splat(-87.3)))
+  return v128.andnot(f32x4.mul(p, i32x4.shl(shifted, 23)), f32x4.lt(x, splat(-87.3)))
 }
 
 /** |x| < 0.625: odd polynomial; beyond: (1 - e) / (1 + e) with e = e^-2|x|. */

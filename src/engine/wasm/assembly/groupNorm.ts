@@ -74,7 +74,8 @@ export function groupNormPullback(
     let at = row
     for (let c = 0; c < channels; c++, at += plane) {
       const w = f32.load(parameters + (<usize>c << 2))
-      const along = centredDot(dy + at, x + at, m, positions) * d
+      // A plane without positions has no statistics either.
+      const along = positions > 0 ? centredDot(dy + at, x + at, m, positions) * d : <f32>0.0
       const whole = rowSum(dy + at, positions)
       f32.store(dWeights + sums + (<usize>c << 2), along)
       f32.store(dBiases + sums + (<usize>c << 2), whole)

@@ -1,6 +1,6 @@
 /**
  * Products with weights in 16-bit floats (IEEE 754 binary16), widened on the way: the same bits as f32 weights of the same values give (`tile`,
- * `gemv`). The packed order of weights is that of src/kernel/quantized/pack.ts: panels of 32 columns, rows of a panel one after the other.
+ * `gemv`). The packed order of weights is that of src/format/quantized/pack.ts: panels of 32 columns, rows of a panel one after the other.
  */
 import { gemm, gemmScratch } from './gemm'
 import { madd, splat, storePart } from './simd'

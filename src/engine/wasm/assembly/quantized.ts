@@ -44,7 +44,7 @@ function whole(x: v128): v128 {
   return i32x4.sub(f32x4.add(x, splat(SHIFT)), bits(SHIFT_BITS))
 }
 
-/** x (rows, inner) -> numbers (rows, blocks): round(x / scale), scale = max |x| / 127; and (scale, correction) of each. Not finite: so is the scale. */
+/** x (rows, inner) -> numbers (rows, blocks): round(x / scale), scale = max |x| / 127; and (scale, correction) of each. NaN where a number is not finite. */
 export function quantizeRows(numbers: usize, scales: usize, x: usize, rows: i32, inner: i32): void {
   for (; rows > 0; rows--) {
     for (let k = 0; k < inner; k += BLOCK) {
@@ -68,7 +68,8 @@ export function quantizeRows(numbers: usize, scales: usize, x: usize, rows: i32,
         const pairs = i16x8.sub(eight, i32x4.shl(eight, 24))
         v128.store(numbers + (<usize>i << 1), v128.shuffle<i16>(pairs, pairs, 0, 2, 1, 3, 4, 6, 5, 7))
       }
-      f32.store(scales, scale)
+      // The difference is 0, or NaN where the block is not finite.
+      f32.store(scales, scale + (scale - scale))
       const both = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
       i32.store(scales, -128 * (i32x4.extract_lane(both, 0) + i32x4.extract_lane(both, 1)), 4)
       scales += SCALE_BYTES
@@ -220,7 +221,7 @@ export function quantizedProduct(
   const outStride = <usize>outRow << 2
   const xStride = <usize>blocks * ROW_BYTES
   const scaleStride = <usize>blocks * SCALE_BYTES
-  const most = max(1, CACHED / <i32>xStride / ROWS) * ROWS
+  const most = max(1, CACHED / max(1, <i32>xStride) / ROWS) * ROWS
   while (rows > 0) {
     const height = min(most, rows)
     let panel = w
