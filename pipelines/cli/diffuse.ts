@@ -15,7 +15,7 @@ import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } fr
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
 import { bundledDigits, modelPath } from './modelPath.ts'
-import { picturesOf, readFitting, writeFrames, writeGrid } from './pictureFiles.ts'
+import { expectWritable, picturesOf, readFitting, writeFrames, writeGrid } from './pictureFiles.ts'
 import { terminalPictures } from './terminalPictures.ts'
 
 const help = {
@@ -91,6 +91,11 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const asked = decodeOrThrow(DiffuseFlags, flags, flagName)
   if (asked.mask !== null && asked.init === null)
     throw new InputError('--mask: expected --init too, the picture to keep part of')
+  if (own.strength !== undefined && (asked.init === null || asked.mask !== null))
+    throw new InputError('--strength: expected --init too, the picture to do over, and no --mask')
+  if (own.repeats !== undefined && asked.mask === null)
+    throw new InputError('--repeats: expected --mask too, which says what is made up anew')
+  for (const file of [asked.out, asked.frames]) if (file !== null) expectWritable(file)
   const path = modelPath(folder ?? bundledDigits())
   const { engine, why } = await engineOf(flags)
   const opened = openDenoiser(path, engine)

@@ -1,11 +1,13 @@
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { NetworkConfig } from '../../src/codec/denoising.ts'
+import { InputError } from '../../src/errors.ts'
 import { fitPictures } from '../../src/format/fitPictures.ts'
 import { writeGif } from '../../src/format/gif.ts'
 import { pictureGrid } from '../../src/format/pictureGrid.ts'
 import { joinPictures, type Pictures, toBytes, toSigned } from '../../src/format/pictures.ts'
 import { writePng } from '../../src/format/png.ts'
-import { onPath } from '../files.ts'
+import { onPath, replaceFile } from '../files.ts'
 import { readPicture } from '../readPictures.ts'
 
 /** Milliseconds a frame of an animation. */
@@ -40,13 +42,18 @@ const withChannels = ({ channels, height, width, pixels }: Pictures, wanted: num
   )
 }
 
-/** A file of bytes made by a command. */
-export const writeBytes = (path: string, bytes: Uint8Array): void => onPath(path, () => writeFileSync(path, bytes))
+/** A file that cannot be written is an InputError now, not after the work. */
+export const expectWritable = (path: string): void =>
+  onPath(path, () => {
+    accessSync(dirname(resolve(path)), constants.W_OK)
+    if (existsSync(path) && statSync(path).isDirectory())
+      throw new InputError(`${path}: expected a file, found a folder`)
+  })
 
 /** All pictures on one, as PNG. */
 export const writeGrid = (path: string, pictures: Pictures, columns: number, zoom: number): void =>
-  writeBytes(path, writePng(pictureGrid(pictures, { columns, zoom })))
+  replaceFile(path, [writePng(pictureGrid(pictures, { columns, zoom }))])
 
 /** Grids in a row as an animated GIF. */
 export const writeFrames = async (path: string, grids: readonly Pictures[]): Promise<void> =>
-  writeBytes(path, await writeGif(joinPictures(grids, path), { delay: DELAY, lastDelay: LAST_DELAY }))
+  replaceFile(path, [await writeGif(joinPictures(grids, path), { delay: DELAY, lastDelay: LAST_DELAY })])

@@ -72,7 +72,9 @@ const checkAsked = (config: DenoisingConfig, { labels, init, mask }: DiffuseOpti
   const classes = config.class_names.length
   for (const label of Array.from(labels))
     if (typeof label === 'number' && (!Number.isInteger(label) || label < 0 || label > classes))
-      throw new InputError(`class: expected one of 0 to ${classes - 1}, found ${label}`)
+      throw new InputError(
+        `class: expected ${classes === 0 ? '0, for the model has no classes' : `one of 0 to ${classes - 1}`}; found ${label}`,
+      )
 }
 
 /**
@@ -104,10 +106,12 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
   const around = (known: Float32Array, kept: ArrayLike<number>): Observable<Frame> =>
     defer(() => {
       const region = new Region()
-      const tensors = region.run(() => ({
-        known: tensor(engine, shape, known),
-        mask: tensor(engine, [1, channels, height, width], kept),
-      }))
+      const tensors = region.run(() =>
+        scope(() => ({
+          known: tensor(engine, shape, known),
+          mask: tensor(engine, [1, channels, height, width], kept),
+        })),
+      )
       return denoise({ ...common, sampler: inpaint(sampler, { ...tensors, repeats: options.repeats }), levels }).pipe(
         finalize(() => region.close()),
       )

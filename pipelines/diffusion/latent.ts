@@ -1,7 +1,7 @@
 /**
  * Latent diffusion is conjugation: decode ∘ sampler ∘ encode. The sampler knows nothing of it; what is diffused are latents of unit variance,
  *
- *   z = s · mean(x),   s = 1 / deviation of the means over the data
+ *   z = s · mean(x),   s = 1 / root mean square of the means over the data
  *
  * Source: Rombach et al., arXiv 2112.10752, 3.2 and appendix G. Law X9.
  */
