@@ -162,7 +162,7 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     await refused(['--strength', '2'], '--strength: expected a number in (0, 1]')
     await refused(['--out', path('a.jpg')], '--out: expected a file name that ends in .png')
     await refused(['--frames', path('a.png')], '--frames: expected a file name that ends in .gif')
-    await refused(['--count', '0'], '--count: expected a positive integer')
+    await refused(['--count', '0'], '--count: expected an integer from 1 to 65536')
     await refused(['--steps', '2000'], 'steps: expected a whole number from 1 to 1000')
     await refused(['--init', path('none.png')], 'none.png: no such file')
     await refused(['--mask', path('mask.png')], '--mask: expected --init too')
