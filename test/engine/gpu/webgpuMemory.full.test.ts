@@ -1,8 +1,10 @@
 /** Device memory of the gpu engine on WebGPU: what is bound, what is read back, what is too large, what is given back. */
 import test from 'tape'
+import type { Engine } from '../../../src/engine/engine.ts'
 import { gpuEngine } from '../../../src/engine/gpu/engine.ts'
+import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { EngineError, InputError } from '../../../src/errors.ts'
-import { attention } from '../../../src/kernel/attention.ts'
+import { attention, attentionPullback } from '../../../src/kernel/attention.ts'
 import { full } from '../../../src/kernel/fill.ts'
 import { scope } from '../../../src/tensor/scope.ts'
 import { read, tensor } from '../../../src/tensor/tensor.ts'
@@ -130,6 +132,44 @@ else {
     const error = await second.ready.catch((reason: unknown) => reason)
     t.ok(error instanceof InputError, String(error))
     await first.destroy()
+    t.end()
+  })
+
+  test('K1 attention whose tables are longer than one piece', async t => {
+    // Four heads of 2,900 x 2,900 scores: 134.6 MB of the 134.2 that a table takes.
+    const [time, options] = [2900, { heads: 4, keyValueHeads: 2, causal: true }]
+    const run = (engine: Engine) => {
+      const wave = (width: number, phase: number) =>
+        tensor(
+          engine,
+          [1, time, width],
+          Float32Array.from({ length: time * width }, (_, i) => Math.sin(i * 1.7 + phase)),
+        )
+      return scope(() => {
+        const [query, k, v] = [wave(4, 1), wave(2, 2), wave(2, 3)]
+        const out = attention(query, k, v, options)
+        const { dQuery, dKey, dValue } = attentionPullback(wave(4, 4), query, k, v, out, options)
+        return [out.value, dQuery, dKey, dValue]
+      })
+    }
+    const [engine, wasm] = [open(), wasmEngine()]
+    await engine.ready
+    const { device } = engine
+    if (device === null) throw new Error('a device that is ready')
+    const make = device.createBuffer.bind(device)
+    let longest = 0
+    device.createBuffer = descriptor => {
+      longest = Math.max(longest, descriptor.size)
+      return make(descriptor)
+    }
+    const numbers = (on: Engine) => Promise.all(run(on).map(async x => Float32Array.from(await read(x))))
+    const [answers, expected] = [await numbers(engine), await numbers(wasm)]
+    answers.forEach((values, i) => {
+      const worst = values.reduce((most, v, at) => Math.max(most, Math.abs(v - expected[i][at])), 0)
+      t.ok(worst < 1e-4, `${['values', 'dQuery', 'dKey', 'dValue'][i]} differ by ${worst.toExponential(1)}`)
+    })
+    t.ok(longest > 0 && longest <= 2 ** 27, `no buffer is longer than ${longest} bytes`)
+    await engine.destroy()
     t.end()
   })
 }

@@ -1,7 +1,8 @@
 /**
  * Scaled dot-product attention of grouped heads (Vaswani et al., arXiv:1706.03762; Ainslie et al., arXiv:2305.13245). Few queries, which
  * is decoding: a workgroup a query and head walks the keys once with a running maximum and sum (Milakov and Gimelshein, arXiv:1805.02867). More
- * queries: products in tiles over tables (batch, heads, queries, keys), of which a causal mask skips what it hides:
+ * queries: products in tiles over tables (heads, queries, keys), as many heads of the batch at a time as a table holds, of which a causal mask skips
+ * what it hides:
  *
  *     S = scale Q Kᵀ,  L = log Σ exp S,  P = exp(S - L),  O = P V
  *     dV = Pᵀ dO,  dS = P (dO Vᵀ - Σ dO O),  dQ = scale dS K,  dK = scale dSᵀ Q
@@ -12,31 +13,12 @@ import type { Storage } from '../../../../tensor/storage.ts'
 import type { AttentionSizes, Fused } from '../../../fused.ts'
 import type { WgslLauncher } from '../launcher.ts'
 import { type Wgsl, WORKGROUP } from '../program.ts'
+import { HEAD, keyAt, type Piece, parametersOf, piecesOf, queryAt, ROW, SEEN, tableOf } from './attentionPieces.ts'
 import { along, FOLDS, LOWEST } from './fold.ts'
 import { product } from './product.ts'
 
 /** Queries up to which each walks the keys by itself. */
 const FEW_QUERIES = 4
-/** Keys that query q sees under a causal mask. */
-const SEEN = 'p.keys + q + 1u - min(p.queries, p.keys + q + 1u)'
-
-/** Positions as WGSL expressions; `row` is the batch row, `head` counts query heads, of which `share` share a key head. */
-const queryAt = (row: string, query: string, head: string, d: string): string =>
-  `((${row} * p.queries + ${query}) * p.heads + ${head}) * p.width + ${d}`
-const keyAt = (row: string, key: string, head: string, d: string): string =>
-  `((${row} * p.capacity + ${key}) * (p.heads / p.share) + ${head} / p.share) * p.width + ${d}`
-
-/** The parameters that these expressions read. */
-const parametersOf = ({ batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth }: AttentionSizes) => ({
-  sequences: batch,
-  queries,
-  keys,
-  capacity: keyCapacity,
-  heads,
-  share: heads / keyValueHeads,
-  width: headWidth,
-})
-
 const walk = (sizes: AttentionSizes): Wgsl => {
   return {
     reads: ['query', 'key', 'value'],
@@ -89,8 +71,6 @@ if (lane == 0u) { logSumExp[group] = most + logOf(maxOf(sum, 1.0)); }`,
 
 export const attention = (launcher: WgslLauncher): Required<Pick<Fused, 'attention' | 'attentionPullback'>> => {
   const { dispatch, temporary } = launcher
-  const tableOf = ({ batch, heads, queries, keys }: AttentionSizes): number => batch * heads * queries * keys
-
   /** table = finish of the sums a[query] b[key]; `visible` says in it whether the query sees the key. */
   const scores = (
     what: string,
@@ -98,82 +78,88 @@ export const attention = (launcher: WgslLauncher): Required<Pick<Fused, 'attenti
     reads: readonly Storage[],
     extra: readonly string[],
     finish: string,
-    sizes: AttentionSizes,
+    piece: Piece,
   ): void => {
-    const { batch, queries, keys, heads, headWidth, causal } = sizes
-    const [row, head] = ['(z / p.heads)', '(z % p.heads)']
+    const { queries, keys, headWidth, causal, scale, first, count } = piece
     product(launcher, table, reads, {
       key: `attention ${what} ${causal}`,
-      batch: batch * heads,
+      batch: count,
       rows: queries,
       columns: keys,
       inner: headWidth,
-      x: { at: queryAt(row, 'm', head, 'k'), alongRows: false },
-      y: { at: keyAt(row, 'n', head, 'k'), alongInner: true },
+      x: { at: queryAt(ROW, 'm', HEAD, 'k'), alongRows: false },
+      y: { at: keyAt(ROW, 'n', HEAD, 'k'), alongInner: true },
       ...(causal ? { to: 'select(p.inner, 0u, n0 + p.queries >= m0 + tile + p.keys)' } : {}),
       out: '(z * p.queries + m) * p.keys + n',
       finish: finish.replace('visible', causal ? 'n + p.queries <= m + p.keys' : 'true'),
       extra,
-      integers: parametersOf(sizes),
-      reals: { scale: sizes.scale },
+      partly: first > 0,
+      integers: parametersOf(piece, first),
+      reals: { scale },
     })
   }
 
   /** (batch, queries, heads, width) = scale times the sum over keys of table[query, key] x[key]. */
-  const overKeys = (out: Storage, table: Storage, x: Storage, scale: number, sizes: AttentionSizes): void => {
-    const { batch, queries, keys, heads, headWidth, causal } = sizes
+  const overKeys = (out: Storage, table: Storage, x: Storage, scale: number, piece: Piece): void => {
+    const { queries, keys, headWidth, causal, first, count } = piece
     product(launcher, out, [table, x], {
       key: `attention over keys ${causal}`,
-      batch: batch * heads,
+      batch: count,
       rows: queries,
       columns: headWidth,
       inner: keys,
       x: { at: '(z * p.queries + m) * p.keys + k', alongRows: false },
-      y: { at: keyAt('(z / p.heads)', 'k', '(z % p.heads)', 'n'), alongInner: false },
+      y: { at: keyAt(ROW, 'k', HEAD, 'n'), alongInner: false },
       ...(causal ? { to: 'm0 + tile + p.keys - min(m0 + tile + p.keys, p.queries)' } : {}),
-      out: queryAt('(z / p.heads)', 'm', 'z % p.heads', 'n'),
+      out: queryAt(ROW, 'm', HEAD, 'n'),
       finish: 'sum * p.scale',
-      integers: parametersOf(sizes),
+      partly: first > 0,
+      integers: parametersOf(piece, first),
       reals: { scale },
     })
   }
 
   /** (batch, capacity, key heads, width) = scale times the sum over a group's queries of table[query, key] x[query]. */
-  const overQueries = (out: Storage, table: Storage, x: Storage, scale: number, sizes: AttentionSizes): void => {
-    const { batch, queries, keyCapacity, heads, keyValueHeads, headWidth, causal } = sizes
+  const overQueries = (out: Storage, table: Storage, x: Storage, scale: number, piece: Piece): void => {
+    const { queries, keyCapacity, heads, keyValueHeads, headWidth, causal, first, count } = piece
     const group = heads / keyValueHeads
-    const [row, head] = ['(z / (p.heads / p.share))', '(z % (p.heads / p.share) * p.share + k / p.queries)']
+    const keyHead = '(z + p.first / p.share)'
+    const row = `(${keyHead} / (p.heads / p.share))`
     product(launcher, out, [table, x], {
       key: `attention over queries ${causal && group === 1}`,
-      batch: batch * keyValueHeads,
+      batch: count / group,
       rows: keyCapacity,
       columns: headWidth,
       inner: group * queries,
       x: {
-        at: `((${row} * p.heads + ${head}) * p.queries + k % p.queries) * p.keys + m`,
+        at: '((z * p.share + k / p.queries) * p.queries + k % p.queries) * p.keys + m',
         alongRows: true,
         when: 'm < p.keys',
       },
-      y: { at: queryAt(row, 'k % p.queries', head, 'n'), alongInner: false },
+      y: {
+        at: queryAt(row, 'k % p.queries', `(${keyHead} % (p.heads / p.share) * p.share + k / p.queries)`, 'n'),
+        alongInner: false,
+      },
       ...(causal && group === 1 ? { from: 'max(m0 + p.queries, p.keys) - p.keys' } : {}),
-      out: `((${row} * p.capacity + m) * (p.heads / p.share) + z % (p.heads / p.share)) * p.width + n`,
+      out: `((${row} * p.capacity + m) * (p.heads / p.share) + ${keyHead} % (p.heads / p.share)) * p.width + n`,
       finish: 'sum * p.scale',
-      integers: parametersOf(sizes),
+      partly: first > 0,
+      integers: parametersOf(piece, first),
       reals: { scale },
     })
   }
 
   /** P and L of scores; hidden cells become 0. */
-  const normalise = (table: Storage, logSumExp: Storage, sizes: AttentionSizes): void => {
-    const { batch, queries, keys, heads, causal } = sizes
-    const rows = batch * heads * queries
+  const normalise = (table: Storage, logSumExp: Storage, piece: Piece): void => {
+    const { queries, keys, causal, first, count } = piece
+    const rows = count * queries
     dispatch(
       `attention normalise ${causal}`,
       () => ({
         reads: [],
         updates: ['table'],
         writes: ['logSumExp'],
-        integers: ['rows', 'queries', 'keys'],
+        integers: ['rows', 'queries', 'keys', 'first'],
         declarations: FOLDS,
         body: `if (group >= p.rows) { return; }
 let row = group * p.keys;
@@ -186,10 +172,14 @@ var s = 0.0;
 for (var k = lane; k < seen; k += ${WORKGROUP}u) { s += expOf(table[row + k] - m); }
 let l = m + logOf(maxOf(total(lane, s), 1.0));
 ${along('table[row + k] = select(0.0, expOf(table[row + k] - l), k < seen);', 'p.keys')}
-if (lane == 0u) { logSumExp[group] = l; }`,
+if (lane == 0u) { logSumExp[p.first * p.queries + group] = l; }`,
       }),
       rows,
-      { reads: [], updates: [table], writes: [logSumExp], scalars: [rows, queries, keys] },
+      {
+        reads: [],
+        ...(first > 0 ? { updates: [table, logSumExp] } : { updates: [table], writes: [logSumExp] }),
+        scalars: [rows, queries, keys, first],
+      },
     )
   }
 
@@ -202,21 +192,23 @@ if (lane == 0u) { logSumExp[group] = l; }`,
           writes: [out, logSumExp],
           scalars: [...Object.values(parametersOf(sizes)), scale],
         })
-      else
-        temporary([tableOf(sizes)], table => {
-          scores('scores', table, [query, key], [], 'sum * p.scale', sizes)
-          normalise(table, logSumExp, sizes)
-          overKeys(out, table, value, 1, sizes)
+      else {
+        const pieces = piecesOf(sizes)
+        temporary([tableOf(pieces)], table => {
+          for (const piece of pieces) {
+            scores('scores', table, [query, key], [], 'sum * p.scale', piece)
+            normalise(table, logSumExp, piece)
+            overKeys(out, table, value, 1, piece)
+          }
         })
+      }
     },
 
     attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
-      const { batch, queries, heads } = sizes
-      temporary([tableOf(sizes), tableOf(sizes), batch * heads * queries], (table, dScores, inner) => {
-        const probability = 'select(0.0, expOf(sum * p.scale - logSumExp[z * p.queries + m]), visible)'
-        scores('probabilities', table, [query, key, logSumExp], ['logSumExp'], probability, sizes)
-        overQueries(dValue, table, dOut, 1, sizes)
-        const count = batch * heads * queries
+      const { batch, queries, heads, scale } = sizes
+      const count = batch * heads * queries
+      const pieces = piecesOf(sizes)
+      temporary([tableOf(pieces), tableOf(pieces), count], (table, dScores, inner) => {
         dispatch(
           'attention inner',
           () => ({
@@ -231,11 +223,16 @@ inner[i] = s;`,
           Math.ceil(count / WORKGROUP),
           { reads: [dOut, out], writes: [inner], scalars: Object.values(parametersOf(sizes)) },
         )
+        const probability = 'select(0.0, expOf(sum * p.scale - logSumExp[(z + p.first) * p.queries + m]), visible)'
         const dScore =
-          'select(0.0, table[(z * p.queries + m) * p.keys + n] * (sum - inner[z * p.queries + m]), visible)'
-        scores('pullback', dScores, [dOut, value, table, inner], ['table', 'inner'], dScore, sizes)
-        overKeys(dQuery, dScores, key, sizes.scale, sizes)
-        overQueries(dKey, dScores, query, sizes.scale, sizes)
+          'select(0.0, table[(z * p.queries + m) * p.keys + n] * (sum - inner[(z + p.first) * p.queries + m]), visible)'
+        for (const piece of pieces) {
+          scores('probabilities', table, [query, key, logSumExp], ['logSumExp'], probability, piece)
+          overQueries(dValue, table, dOut, 1, piece)
+          scores('pullback', dScores, [dOut, value, table, inner], ['table', 'inner'], dScore, piece)
+          overKeys(dQuery, dScores, key, scale, piece)
+          overQueries(dKey, dScores, query, scale, piece)
+        }
       })
     },
   }

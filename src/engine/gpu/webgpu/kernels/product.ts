@@ -32,6 +32,8 @@ export interface Product {
   readonly out: string
   /** f32 expression over `sum`. */
   readonly finish: string
+  /** Results elsewhere in the array stay: it is updated where it is. */
+  readonly partly?: boolean
   /** Terms outside [from, to) are zero for all of the tile of side `tile` at rows `m0` and columns `n0`: u32 expressions. */
   readonly from?: string
   readonly to?: string
@@ -110,7 +112,7 @@ export const product = ({ dispatch }: WgslLauncher, out: Storage, reads: readonl
   const r = tiles(128) >= ENOUGH_TILES && rows > 64 && columns > 64 ? 8 : 4
   dispatch(`${key} ${r}`, () => source(of, r), tiles(SIDE * r), {
     reads,
-    writes: [out],
+    ...(of.partly === true ? { updates: [out] } : { writes: [out] }),
     scalars: [batch, rows, columns, inner, ...Object.values(integers), ...Object.values(reals)],
   })
 }
