@@ -1,3 +1,4 @@
+import { UsedAfterFreeError } from '../../errors.ts'
 import { Storage } from '../../tensor/storage.ts'
 import { countAllocation, counter, countFree } from '../counter.ts'
 import type { Engine } from '../engine.ts'
@@ -6,7 +7,9 @@ import type { Primitives } from '../primitives.ts'
 
 const BYTES = 4
 
-class ShapeStorage extends Storage {}
+class ShapeStorage extends Storage {
+  held = true
+}
 
 const nothing = (): void => {}
 
@@ -83,7 +86,12 @@ export const shapeEngine = (): Engine => {
       countAllocation(count, size * BYTES)
       return new ShapeStorage(engine, size)
     },
-    free: storage => countFree(count, storage.size * BYTES),
+    free: storage => {
+      if (!(storage instanceof ShapeStorage) || storage.engine !== engine || !storage.held)
+        throw new UsedAfterFreeError('a storage was freed twice, or by an engine that does not own it')
+      storage.held = false
+      countFree(count, storage.size * BYTES)
+    },
     write: nothing,
     read: () => {
       throw new TypeError('the shape engine computes no values')

@@ -4,7 +4,7 @@ import type { Kernels } from './binary.generated.ts'
 import { FLOAT, PANEL } from './costs.ts'
 import { LINE } from './heap.ts'
 import type { Memory } from './memory.ts'
-import { addressOrNone, addressOf as at } from './storage.ts'
+import { addresses } from './storage.ts'
 
 type Convolutions = Pick<
   Fused,
@@ -60,6 +60,7 @@ const formOf = (s: ConvolutionSizes): Form | null => {
 
 /** Addresses are taken before scratch memory: a matrix that has to be put in order takes some. */
 export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => {
+  const { at, addressOrNone } = addresses(memory)
   /** Scratch memory of all but the input gradient. */
   const scratch = (s: ConvolutionSizes): number =>
     memory.scratch(

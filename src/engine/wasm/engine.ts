@@ -11,14 +11,14 @@ import type { Primitives } from '../primitives.ts'
 import { fused } from './fused.ts'
 import { processors, threadsMissing } from './host.ts'
 import { loadKernels } from './kernels.ts'
-import { Memory } from './memory.ts'
+import { Memory, PAGE } from './memory.ts'
 import { parallel } from './parallel.ts'
 import { primitives } from './primitives.ts'
-import { addressOf, WasmStorage } from './storage.ts'
+import { type Addresses, addresses, WasmStorage } from './storage.ts'
 import { Threads } from './threads.ts'
 
 export interface WasmOptions {
-  /** Bytes the engine may hold, at most 4 GiB (the default). */
+  /** Bytes the engine may hold: 64 KiB at least, 4 GiB at most (the default). */
   readonly maximumBytes?: number
   /** Fused multiply-add where the host has relaxed SIMD; the default. */
   readonly relaxed?: boolean
@@ -71,14 +71,17 @@ class SimdEngine implements WasmEngine {
   readonly primitives: Primitives
   readonly fused: Fused
   readonly #memory: Memory
+  readonly #addresses: Addresses
   readonly #threads: Threads | null
   readonly #reasons: readonly string[]
 
   constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom, patience }: WasmOptions) {
     const wanted = threads === 'auto' ? Math.min(processors(), MOST_AUTOMATIC_THREADS) : threads
     if (!Number.isInteger(wanted) || wanted < 1) throw new RangeError(`threads: expected 1 or more, found ${threads}`)
+    if (!(maximumBytes >= PAGE)) throw new RangeError(`maximumBytes: expected ${PAGE} or more, found ${maximumBytes}`)
     const { memory, shared, missing } = openMemory(maximumBytes, wanted)
     this.#memory = memory
+    this.#addresses = addresses(memory)
     const loaded = loadKernels(this.#memory.wasm, relaxed, shared)
     this.#threads = shared ? new Threads(this.#memory, loaded, { threads: wanted, splitFrom, patience }) : null
     const kernels = this.#threads === null ? loaded.kernels : parallel(this.#threads, loaded)
@@ -110,15 +113,15 @@ class SimdEngine implements WasmEngine {
 
   allocate(size: number): Storage {
     this.#threads?.expectUsable()
-    const storage = new WasmStorage(this, size, this.#memory.allocate(size * BYTES))
+    const storage = new WasmStorage(this, size, this.#memory, this.#memory.allocate(size * BYTES))
     countAllocation(this.counter, size * BYTES)
     return storage
   }
 
   free(storage: Storage): void {
-    if (!(storage instanceof WasmStorage) || storage.engine !== this || !storage.held)
+    if (!(storage instanceof WasmStorage) || storage.memory !== this.#memory)
       throw new UsedAfterFreeError('a storage was freed twice, or by an engine that does not own it')
-    storage.held = false
+    storage.memory = null
     this.#memory.release(storage.block)
     countFree(this.counter, storage.size * BYTES)
   }
@@ -127,7 +130,7 @@ class SimdEngine implements WasmEngine {
     this.#threads?.expectUsable()
     if (values.length > storage.size)
       throw new RangeError(`${values.length} numbers do not fit a storage of ${storage.size}`)
-    const at = addressOf(storage) / BYTES
+    const at = this.#addresses.at(storage) / BYTES
     const [first, second] = [values[0], values[1]]
     if (first !== undefined && second === undefined) this.#memory.floats[at] = first
     else this.#memory.floats.set(values, at)
@@ -135,7 +138,7 @@ class SimdEngine implements WasmEngine {
 
   read(storage: Storage, size: number): HostData {
     this.#threads?.expectUsable()
-    const at = addressOf(storage) / BYTES
+    const at = this.#addresses.at(storage) / BYTES
     return this.#memory.floats.slice(at, at + size)
   }
 }

@@ -7,191 +7,194 @@ import { lists } from './lists.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { quantized } from './quantized.ts'
-import { addressOrNone, addressOf as at } from './storage.ts'
+import { addresses } from './storage.ts'
 
 /** Uniform numbers are multiples of 2^-24: u >= rate compares integers, as exactly as f64 would. */
 const UNIFORM_STEPS = 2 ** 24
 
-export const fused = (memory: Memory, kernels: Kernels): Fused => ({
-  linear: (out, x, weight, bias, sizes) => matmul(memory, kernels, out, x, weight, bias, sizes),
-  ...quantized(memory, kernels),
-  softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
-  softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
-  activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),
-  activationWithSlope: (kind, out, slope, x, size) => kernels[`${kind}WithSlope`](at(out), at(slope), at(x), size),
-  layerNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, columns }) =>
-    kernels.layerNorm(
-      at(out),
-      at(mean),
-      at(deviation),
-      at(x),
-      addressOrNone(weight),
-      addressOrNone(bias),
-      epsilon,
-      rows,
-      columns,
-    ),
-  layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, { rows, columns }) =>
-    kernels.layerNormPullback(
-      at(dx),
-      addressOrNone(dWeight),
-      addressOrNone(dBias),
-      at(dy),
-      at(x),
-      addressOrNone(weight),
-      at(mean),
-      at(deviation),
-      rows,
-      columns,
-    ),
-  rmsNorm: (out, deviation, x, weight, epsilon, { rows, columns }) =>
-    kernels.rmsNorm(at(out), at(deviation), at(x), addressOrNone(weight), epsilon, rows, columns),
-  rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, { rows, columns }) =>
-    kernels.rmsNormPullback(
-      at(dx),
-      addressOrNone(dWeight),
-      at(dy),
-      at(x),
-      addressOrNone(weight),
-      at(deviation),
-      rows,
-      columns,
-    ),
-  groupNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, groups, channels, positions }) =>
-    kernels.groupNorm(
-      at(out),
-      at(mean),
-      at(deviation),
-      at(x),
-      at(weight),
-      at(bias),
-      epsilon,
-      groups,
-      channels,
-      positions,
-      0,
-      rows,
-    ),
-  groupNormPullback: (dx, dWeights, dBiases, dy, x, weight, mean, deviation, sizes) =>
-    kernels.groupNormPullback(
-      at(dx),
-      at(dWeights),
-      at(dBiases),
-      at(dy),
-      at(x),
-      at(weight),
-      at(mean),
-      at(deviation),
-      sizes.groups,
-      sizes.channels,
-      sizes.positions,
-      0,
-      sizes.rows,
-    ),
-  rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
-    kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
-  attention: (out, logSumExp, query, key, value, sizes) => {
-    const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
-    kernels.attention(
-      at(out),
-      at(logSumExp),
-      at(query),
-      at(key),
-      at(value),
-      queries,
-      keys,
-      keyCapacity,
-      heads,
-      keyValueHeads,
-      headWidth,
-      Number(causal),
-      scale,
-      0,
-      batch * heads * Math.ceil(queries / QUERY_BLOCK),
-      memory.scratch(kernels.attentionScratch(headWidth)),
-    )
-  },
-  attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
-    const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
-    kernels.attentionPullback(
-      at(dQuery),
-      at(dKey),
-      at(dValue),
-      at(dOut),
-      at(query),
-      at(key),
-      at(value),
-      at(out),
-      at(logSumExp),
-      queries,
-      keys,
-      keyCapacity,
-      heads,
-      keyValueHeads,
-      headWidth,
-      Number(causal),
-      scale,
-      0,
-      batch * keyValueHeads,
-      memory.scratch(kernels.attentionPullbackScratch(headWidth)),
-    )
-  },
-  ...convolutions(memory, kernels),
-  lstmCell: (hidden, next, gates, cell, { rows, columns }) =>
-    kernels.lstmCell(at(hidden), at(next), at(gates), at(cell), rows, columns),
-  lstmCellPullback: (dGates, dCell, dHidden, dNext, gates, cell, { rows, columns }) =>
-    kernels.lstmCellPullback(at(dGates), at(dCell), at(dHidden), at(dNext), at(gates), at(cell), rows, columns),
-  gruCell: (next, fromInput, fromHidden, hidden, { rows, columns }) =>
-    kernels.gruCell(at(next), at(fromInput), at(fromHidden), at(hidden), rows, columns),
-  gruCellPullback: (dFromInput, dFromHidden, dHidden, dNext, fromInput, fromHidden, hidden, { rows, columns }) =>
-    kernels.gruCellPullback(
-      at(dFromInput),
-      at(dFromHidden),
-      at(dHidden),
-      at(dNext),
-      at(fromInput),
-      at(fromHidden),
-      at(hidden),
-      rows,
-      columns,
-    ),
-  crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>
-    kernels.crossEntropy(
-      at(losses),
-      at(logSumExp),
-      at(logits),
-      memory.stage(targets),
-      ignoreIndex,
-      labelSmoothing,
-      rows,
-      columns,
-    ),
-  crossEntropyPullback: (dLogits, dLosses, logits, logSumExp, sizes) => {
-    const { targets, ignoreIndex, labelSmoothing, rows, columns } = sizes
-    kernels.crossEntropyPullback(
-      at(dLogits),
-      at(dLosses),
-      at(logits),
-      at(logSumExp),
-      memory.stage(targets),
-      ignoreIndex,
-      labelSmoothing,
-      rows,
-      columns,
-    )
-  },
-  dropout: (out, x, key, rate, size) =>
-    kernels.dropout(
-      at(out),
-      at(x),
-      key[0],
-      key[1],
-      Math.ceil(rate * UNIFORM_STEPS),
-      1 / (1 - rate),
-      0,
-      size,
-      memory.scratch(kernels.randomScratch()),
-    ),
-  dot: (out, x, y, size) => kernels.dot(at(out), at(x), at(y), size),
-  ...lists(memory, kernels),
-})
+export const fused = (memory: Memory, kernels: Kernels): Fused => {
+  const { at, addressOrNone } = addresses(memory)
+  return {
+    linear: matmul(memory, kernels),
+    ...quantized(memory, kernels),
+    softmax: (out, x, { rows, columns }) => kernels.softmax(at(out), at(x), rows, columns),
+    softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
+    activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),
+    activationWithSlope: (kind, out, slope, x, size) => kernels[`${kind}WithSlope`](at(out), at(slope), at(x), size),
+    layerNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, columns }) =>
+      kernels.layerNorm(
+        at(out),
+        at(mean),
+        at(deviation),
+        at(x),
+        addressOrNone(weight),
+        addressOrNone(bias),
+        epsilon,
+        rows,
+        columns,
+      ),
+    layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, { rows, columns }) =>
+      kernels.layerNormPullback(
+        at(dx),
+        addressOrNone(dWeight),
+        addressOrNone(dBias),
+        at(dy),
+        at(x),
+        addressOrNone(weight),
+        at(mean),
+        at(deviation),
+        rows,
+        columns,
+      ),
+    rmsNorm: (out, deviation, x, weight, epsilon, { rows, columns }) =>
+      kernels.rmsNorm(at(out), at(deviation), at(x), addressOrNone(weight), epsilon, rows, columns),
+    rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, { rows, columns }) =>
+      kernels.rmsNormPullback(
+        at(dx),
+        addressOrNone(dWeight),
+        at(dy),
+        at(x),
+        addressOrNone(weight),
+        at(deviation),
+        rows,
+        columns,
+      ),
+    groupNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, groups, channels, positions }) =>
+      kernels.groupNorm(
+        at(out),
+        at(mean),
+        at(deviation),
+        at(x),
+        at(weight),
+        at(bias),
+        epsilon,
+        groups,
+        channels,
+        positions,
+        0,
+        rows,
+      ),
+    groupNormPullback: (dx, dWeights, dBiases, dy, x, weight, mean, deviation, sizes) =>
+      kernels.groupNormPullback(
+        at(dx),
+        at(dWeights),
+        at(dBiases),
+        at(dy),
+        at(x),
+        at(weight),
+        at(mean),
+        at(deviation),
+        sizes.groups,
+        sizes.channels,
+        sizes.positions,
+        0,
+        sizes.rows,
+      ),
+    rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
+      kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
+    attention: (out, logSumExp, query, key, value, sizes) => {
+      const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
+      kernels.attention(
+        at(out),
+        at(logSumExp),
+        at(query),
+        at(key),
+        at(value),
+        queries,
+        keys,
+        keyCapacity,
+        heads,
+        keyValueHeads,
+        headWidth,
+        Number(causal),
+        scale,
+        0,
+        batch * heads * Math.ceil(queries / QUERY_BLOCK),
+        memory.scratch(kernels.attentionScratch(headWidth)),
+      )
+    },
+    attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
+      const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
+      kernels.attentionPullback(
+        at(dQuery),
+        at(dKey),
+        at(dValue),
+        at(dOut),
+        at(query),
+        at(key),
+        at(value),
+        at(out),
+        at(logSumExp),
+        queries,
+        keys,
+        keyCapacity,
+        heads,
+        keyValueHeads,
+        headWidth,
+        Number(causal),
+        scale,
+        0,
+        batch * keyValueHeads,
+        memory.scratch(kernels.attentionPullbackScratch(headWidth)),
+      )
+    },
+    ...convolutions(memory, kernels),
+    lstmCell: (hidden, next, gates, cell, { rows, columns }) =>
+      kernels.lstmCell(at(hidden), at(next), at(gates), at(cell), rows, columns),
+    lstmCellPullback: (dGates, dCell, dHidden, dNext, gates, cell, { rows, columns }) =>
+      kernels.lstmCellPullback(at(dGates), at(dCell), at(dHidden), at(dNext), at(gates), at(cell), rows, columns),
+    gruCell: (next, fromInput, fromHidden, hidden, { rows, columns }) =>
+      kernels.gruCell(at(next), at(fromInput), at(fromHidden), at(hidden), rows, columns),
+    gruCellPullback: (dFromInput, dFromHidden, dHidden, dNext, fromInput, fromHidden, hidden, { rows, columns }) =>
+      kernels.gruCellPullback(
+        at(dFromInput),
+        at(dFromHidden),
+        at(dHidden),
+        at(dNext),
+        at(fromInput),
+        at(fromHidden),
+        at(hidden),
+        rows,
+        columns,
+      ),
+    crossEntropy: (losses, logSumExp, logits, { targets, ignoreIndex, labelSmoothing, rows, columns }) =>
+      kernels.crossEntropy(
+        at(losses),
+        at(logSumExp),
+        at(logits),
+        memory.stage(targets),
+        ignoreIndex,
+        labelSmoothing,
+        rows,
+        columns,
+      ),
+    crossEntropyPullback: (dLogits, dLosses, logits, logSumExp, sizes) => {
+      const { targets, ignoreIndex, labelSmoothing, rows, columns } = sizes
+      kernels.crossEntropyPullback(
+        at(dLogits),
+        at(dLosses),
+        at(logits),
+        at(logSumExp),
+        memory.stage(targets),
+        ignoreIndex,
+        labelSmoothing,
+        rows,
+        columns,
+      )
+    },
+    dropout: (out, x, key, rate, size) =>
+      kernels.dropout(
+        at(out),
+        at(x),
+        key[0],
+        key[1],
+        Math.ceil(rate * UNIFORM_STEPS),
+        1 / (1 - rate),
+        0,
+        size,
+        memory.scratch(kernels.randomScratch()),
+      ),
+    dot: (out, x, y, size) => kernels.dot(at(out), at(x), at(y), size),
+    ...lists(memory, kernels),
+  }
+}

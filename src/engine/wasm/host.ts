@@ -20,7 +20,7 @@ export const threadsMissing = (): string => {
 /** Processors that this process may use; 1 where the host does not say. */
 export const processors = (): number =>
   nodeModules()?.getBuiltinModule('node:os').availableParallelism() ??
-  (typeof navigator === 'undefined' ? 1 : navigator.hardwareConcurrency)
+  (typeof navigator === 'undefined' ? 1 : navigator.hardwareConcurrency || 1)
 
 /** Starts a worker that keeps no process alive. `ended` hears why it ended, at any time later. */
 export const startWorker = (data: WorkerData, ended: (cause: string) => void): void => {
@@ -35,7 +35,10 @@ export const startWorker = (data: WorkerData, ended: (cause: string) => void): v
     thread.on('exit', code => ended(`exit code ${code}`))
     return
   }
-  const source = workerSource('onmessage = ({ data }) => { serve(data, work); close() }')
+  // The worker itself lets go of its address: only then has it been read.
+  const source = workerSource(
+    'URL.revokeObjectURL(location.href)\nonmessage = ({ data }) => { serve(data, work); close() }',
+  )
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
   const worker = new Worker(url)
   worker.onerror = event => ended(event.message)

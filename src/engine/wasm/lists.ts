@@ -4,7 +4,7 @@ import type { Fused } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { FLOAT } from './costs.ts'
 import type { Memory } from './memory.ts'
-import { addressOf as at } from './storage.ts'
+import { addresses } from './storage.ts'
 
 type Lists = Pick<Fused, 'adamW' | 'sumOfSquares' | 'scaleEach' | 'accumulateEach'>
 
@@ -30,6 +30,7 @@ const tableOf = <T>(
 }
 
 export const lists = (memory: Memory, kernels: Kernels): Lists => {
+  const { at } = addresses(memory)
   const pairs = (outs: readonly Storage[], xs: readonly Storage[], sizes: readonly number[]) =>
     tableOf(
       sizes.map((size, i) => ({ size, out: outs[i], x: xs[i] })),

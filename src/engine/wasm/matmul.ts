@@ -1,49 +1,43 @@
-import type { Storage } from '../../tensor/storage.ts'
-import type { MatmulSizes } from '../primitives.ts'
+import type { Fused } from '../fused.ts'
 import type { Kernels } from './binary.generated.ts'
 import { PANEL } from './costs.ts'
 import type { Memory } from './memory.ts'
 import { panelsOf } from './panels.ts'
-import { addressOf, addressOrNone, ownStorage } from './storage.ts'
+import { addresses } from './storage.ts'
 
 /** out = x y + bias. A batch over one matrix y is one product of more rows. */
-export const matmul = (
-  memory: Memory,
-  kernels: Kernels,
-  out: Storage,
-  x: Storage,
-  y: Storage,
-  bias: Storage | null,
-  sizes: MatmulSizes,
-): void => {
-  const { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY } = sizes
-  const folds = xBatched && !yBatched && !transposeX
-  const height = folds ? batch * rows : rows
-  const panels = x === y ? null : panelsOf(memory, kernels, ownStorage(y), sizes)
-  const [to, left, offset] = [addressOf(out), addressOf(x), addressOrNone(bias)]
-  const right = panels === null ? addressOf(y) : ownStorage(y).address
-  const scratch = memory.scratch(kernels.gemmScratch(height, inner))
-  const product = (first: number, width: number, yInner: number, yColumn: number): void =>
-    kernels.gemmBatch(
-      to + 4 * first,
-      rows * columns,
-      columns,
-      left,
-      xBatched ? rows * inner : 0,
-      transposeX ? 1 : inner,
-      transposeX ? rows : 1,
-      right + 4 * first * (transposeY || panels !== null ? inner : 1),
-      yBatched ? inner * columns : 0,
-      yInner,
-      yColumn,
-      offset === 0 ? 0 : offset + 4 * first,
-      height,
-      inner,
-      width,
-      folds ? 1 : batch,
-      scratch,
-    )
-  const whole = panels?.whole ?? 0
-  if (whole > 0) product(0, whole, PANEL, 0)
-  if (whole < columns) product(whole, columns - whole, transposeY ? 1 : columns, transposeY ? inner : 1)
+export const matmul = (memory: Memory, kernels: Kernels): Fused['linear'] => {
+  const { held, at, addressOrNone } = addresses(memory)
+  return (out, x, y, bias, sizes) => {
+    const { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY } = sizes
+    const folds = xBatched && !yBatched && !transposeX
+    const height = folds ? batch * rows : rows
+    const panels = x === y ? null : panelsOf(memory, kernels, held(y), sizes)
+    const [to, left, offset] = [at(out), at(x), addressOrNone(bias)]
+    const right = panels === null ? at(y) : held(y).address
+    const scratch = memory.scratch(kernels.gemmScratch(height, inner))
+    const product = (first: number, width: number, yInner: number, yColumn: number): void =>
+      kernels.gemmBatch(
+        to + 4 * first,
+        rows * columns,
+        columns,
+        left,
+        xBatched ? rows * inner : 0,
+        transposeX ? 1 : inner,
+        transposeX ? rows : 1,
+        right + 4 * first * (transposeY || panels !== null ? inner : 1),
+        yBatched ? inner * columns : 0,
+        yInner,
+        yColumn,
+        offset === 0 ? 0 : offset + 4 * first,
+        height,
+        inner,
+        width,
+        folds ? 1 : batch,
+        scratch,
+      )
+    const whole = panels?.whole ?? 0
+    if (whole > 0) product(0, whole, PANEL, 0)
+    if (whole < columns) product(whole, columns - whole, transposeY ? 1 : columns, transposeY ? inner : 1)
+  }
 }

@@ -2,7 +2,8 @@
 import { EngineError } from '../../errors.ts'
 import { type Block, Heap, LINE } from './heap.ts'
 
-const PAGE = 65536
+/** Memory comes in pages of so many bytes. */
+export const PAGE = 65536
 const MEBIBYTE = 2 ** 20
 /** Growth by a part of what is there keeps the number of growths small; so small a part, the slack. */
 const GROWTH = 1 / 64

@@ -25,7 +25,7 @@ export interface Panels extends Order {
   undo(): void
 }
 
-/** How y lies for this product, after it was changed if that pays; null: row-major, once `addressOf` has been asked. */
+/** How y lies for this product, after it was changed if that pays; null: row-major, once `at` has been asked. */
 export const panelsOf = (
   memory: Memory,
   kernels: Kernels,

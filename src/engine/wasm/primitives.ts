@@ -6,13 +6,15 @@ import { binary } from './binary.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
 import { permute } from './permute.ts'
-import { addressOf as at, ownStorage } from './storage.ts'
+import { addresses } from './storage.ts'
 
 export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
+  const { at, held } = addresses(memory)
+  const product = matmul(memory, kernels)
   const hostMap = (f: (x: number) => number, out: Storage, x: Storage, size: number): void => {
-    const from = at(x) / 4
+    const [to, from] = [at(out) / 4, at(x) / 4]
     const values = memory.floats.subarray(from, from + size)
-    const results = memory.floats.subarray(at(out) / 4, at(out) / 4 + size)
+    const results = memory.floats.subarray(to, to + size)
     for (let i = 0; i < size; i++) results[i] = f(values[i] ?? 0)
   }
   const place = (out: Storage, x: Storage, view: AxisView, start: number, total: number): void => {
@@ -32,9 +34,9 @@ export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
       if (inner === 1) (op === 'sum' ? kernels.sumRows : kernels.maxRows)(at(out), at(x), outer, length)
       else (op === 'sum' ? kernels.sumColumns : kernels.maxColumns)(at(out), at(x), outer, length, inner, 0, inner)
     },
-    matmul: (out, x, y, sizes) => matmul(memory, kernels, out, x, y, null, sizes),
+    matmul: (out, x, y, sizes) => product(out, x, y, null, sizes),
     gather: (out, table, ids, _rows, width) => {
-      const { panels, address } = ownStorage(table)
+      const { panels, address } = held(table)
       if (panels?.byColumns && panels.inner === width)
         kernels.gatherPanels(at(out), address, memory.stage(ids), ids.length, width, panels.columns)
       else kernels.gather(at(out), at(table), memory.stage(ids), ids.length, width)
