@@ -1,5 +1,7 @@
 import test from 'tape'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
+import { processors } from '../../../src/engine/wasm/host.ts'
+import { Memory, OutOfMemoryError } from '../../../src/engine/wasm/memory.ts'
 import { UsedAfterFreeError } from '../../../src/errors.ts'
 import { engines, get, nth, numbers, put } from './support.ts'
 
@@ -45,5 +47,40 @@ test('wasm engine: exhausted memory says so and leaves the engine usable', t => 
   t.equal(engine.counter.allocated, 1)
   engine.free(half)
   t.doesNotThrow(() => engine.free(engine.allocate(300000)))
+  t.end()
+})
+
+test('memory: where the host gives less than is wished, what is needed is enough', t => {
+  const memory = new Memory(2 ** 26)
+  const grown = memory.wasm.grow.bind(memory.wasm)
+  let most = 0
+  memory.wasm.grow = pages => {
+    if (pages > most) throw new RangeError('the host has no more')
+    return grown(pages)
+  }
+  t.throws(() => memory.allocate(100_000), OutOfMemoryError)
+  most = 1
+  t.ok(memory.allocate(100_000), 'a page more, but not a mebibyte')
+  t.equal(memory.bytes, 2 * 2 ** 16)
+  t.end()
+})
+
+test('processors: 1 where the host does not say', t => {
+  const of = (global: 'process' | 'navigator', value: object | undefined, count: () => number): number => {
+    const before = Object.getOwnPropertyDescriptor(globalThis, global)
+    Object.defineProperty(globalThis, global, { value, configurable: true })
+    try {
+      return count()
+    } finally {
+      if (before === undefined) Reflect.deleteProperty(globalThis, global)
+      else Object.defineProperty(globalThis, global, before)
+    }
+  }
+  const inBrowser = (navigator: object | undefined): number =>
+    of('process', undefined, () => of('navigator', navigator, processors))
+  t.equal(inBrowser({ hardwareConcurrency: 3 }), 3)
+  t.equal(inBrowser({}), 1)
+  t.equal(inBrowser(undefined), 1)
+  t.ok(processors() >= 1)
   t.end()
 })
