@@ -138,6 +138,7 @@ class SimdEngine implements WasmEngine {
 
   read(storage: Storage, size: number): HostData {
     this.#threads?.expectUsable()
+    if (size > storage.size) throw new RangeError(`${size} numbers of a storage of ${storage.size}`)
     const at = this.#addresses.at(storage) / BYTES
     return this.#memory.floats.slice(at, at + size)
   }

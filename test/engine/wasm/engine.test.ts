@@ -37,6 +37,7 @@ test('S15: allocated minus freed, and live bytes, come back to zero', t => {
   )
   t.throws(() => engine.free(nth(storages, 0)), UsedAfterFreeError)
   t.throws(() => engine.write(nth(storages, 1), [1, 2]), RangeError)
+  t.throws(() => engine.read(nth(storages, 2), 6), RangeError)
   t.end()
 })
 
