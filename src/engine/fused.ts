@@ -2,6 +2,7 @@ import type { WeightType } from '../format/quantized/hostMatrix.ts'
 import type { Key } from '../random.ts'
 import type { Storage } from '../tensor/storage.ts'
 import type { MatmulSizes } from './primitives.ts'
+import type { ConvolutionSizes, PoolSizes } from './window.ts'
 
 export type Activation = 'relu' | 'gelu' | 'geluTanh' | 'silu' | 'tanh' | 'sigmoid'
 
@@ -63,36 +64,6 @@ export interface AdamWNumbers {
   /** 1 - beta^t, for the bias corrections. */
   readonly correction1: number
   readonly correction2: number
-}
-
-/** A window that slides over planes (height, width), with zeros around them. */
-export interface Window {
-  readonly height: number
-  readonly width: number
-  readonly outHeight: number
-  readonly outWidth: number
-  readonly kernelHeight: number
-  readonly kernelWidth: number
-  readonly strideHeight: number
-  readonly strideWidth: number
-  readonly paddingHeight: number
-  readonly paddingWidth: number
-  readonly dilationHeight: number
-  readonly dilationWidth: number
-}
-
-/** x (batch, groups * inputs, height, width), y (batch, groups * outputs, outHeight, outWidth), weight (groups * outputs, inputs, kernelHeight, kernelWidth). */
-export interface ConvolutionSizes extends Window {
-  readonly batch: number
-  readonly groups: number
-  /** Channels a group. */
-  readonly inputs: number
-  readonly outputs: number
-}
-
-/** x (planes, height, width), y (planes, outHeight, outWidth); dilation is 1 and every window sees an element. */
-export interface PoolSizes extends Window {
-  readonly planes: number
 }
 
 export interface AdamWTensors {

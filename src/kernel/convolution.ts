@@ -1,4 +1,4 @@
-import type { ConvolutionSizes } from '../engine/fused.ts'
+import type { ConvolutionSizes } from '../engine/window.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'

@@ -1,4 +1,4 @@
-import type { PoolSizes } from '../engine/fused.ts'
+import type { PoolSizes } from '../engine/window.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Shape, type Tensor, tensor } from '../tensor/tensor.ts'

@@ -1,4 +1,4 @@
-import type { Window } from '../engine/fused.ts'
+import type { Window } from '../engine/window.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import type { Shape, Tensor } from '../tensor/tensor.ts'

@@ -1,5 +1,7 @@
 /** Convolution, its gradients and pools over the compiled kernels. */
-import type { ConvolutionSizes, Fused, PoolSizes } from '../fused.ts'
+
+import type { Fused } from '../fused.ts'
+import type { ConvolutionSizes, PoolSizes } from '../window.ts'
 import type { Kernels } from './binary.generated.ts'
 import { FLOAT, PANEL } from './costs.ts'
 import { LINE } from './heap.ts'

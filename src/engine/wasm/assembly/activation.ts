@@ -16,14 +16,12 @@ const SQRT_2_OVER_PI: f32 = 0.79788456080286536
 const CUBIC: f32 = 0.044715
 
 /** (1 + tanh u) / 2 = sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3). */
-// @ts-ignore: decorator
 @inline
 function sigmoidOfCubic(x: v128): v128 {
   const cubic = madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x)
   return sigmoid4(f32x4.mul(cubic, splat(2.0 * SQRT_2_OVER_PI)))
 }
 
-// @ts-ignore: decorator
 @inline
 function value(kind: i32, x: v128): v128 {
   if (kind == GELU) return f32x4.mul(x, normalCdf4(x, gaussian4(x)))
@@ -31,7 +29,6 @@ function value(kind: i32, x: v128): v128 {
   return f32x4.mul(x, sigmoid4(x))
 }
 
-// @ts-ignore: decorator
 @inline
 function forward(kind: i32, out: usize, x: usize, size: i32): void {
   let i = size
@@ -47,7 +44,6 @@ function forward(kind: i32, out: usize, x: usize, size: i32): void {
 }
 
 /** Stores f(x) and f'(x) of four numbers, the first `count` of them. */
-// @ts-ignore: decorator
 @inline
 function both(kind: i32, out: usize, slope: usize, x: v128, count: i32): void {
   const one = splat(1.0)
@@ -83,7 +79,6 @@ function both(kind: i32, out: usize, slope: usize, x: v128, count: i32): void {
   storePart(slope, d, count)
 }
 
-// @ts-ignore: decorator
 @inline
 function withSlope(kind: i32, out: usize, slope: usize, x: usize, size: i32): void {
   let i = size

@@ -18,14 +18,12 @@ import { PANEL, ROWS, SPARE } from './tile'
 const FEW_QUERIES: i32 = 3
 
 /** Bytes of a tile of values. */
-// @ts-ignore: decorator
 @inline
 function valueBytes(width: i32): usize {
   return <usize>(ROWS * ((width + PANEL - 1) & ~(PANEL - 1))) << 2
 }
 
 /** Blocks of queries: the units of work of `attention`, a head each. */
-// @ts-ignore: decorator
 @inline
 function queryBlocks(queries: i32): i32 {
   return (queries + QUERIES - 1) / QUERIES

@@ -17,7 +17,6 @@ const ABS = 11
 const STEP = 12
 const ROUND = 13
 
-// @ts-ignore: decorator
 @inline
 function applyUnary(op: i32, x: v128): v128 {
   if (op == NEGATE) return f32x4.neg(x)
@@ -36,7 +35,6 @@ function applyUnary(op: i32, x: v128): v128 {
   return v128.and(f32x4.gt(x, splat(0.0)), splat(1.0))
 }
 
-// @ts-ignore: decorator
 @inline
 function map(op: i32, out: usize, x: usize, size: i32): void {
   let i = size
@@ -100,7 +98,6 @@ const MAXIMUM = 4
 const MINIMUM = 5
 const GREATER_EQUAL = 6
 
-// @ts-ignore: decorator
 @inline
 function applyBinary(op: i32, x: v128, y: v128): v128 {
   if (op == ADD) return f32x4.add(x, y)
@@ -113,7 +110,6 @@ function applyBinary(op: i32, x: v128, y: v128): v128 {
 }
 
 /** out (outer, inner) dense; operands by strides in elements. Inner strides 1 and 0 are vector loads. */
-// @ts-ignore: decorator
 @inline
 function zip(
   op: i32, out: usize, x: usize, xOuter: i32, xInner: i32, y: usize, yOuter: i32, yInner: i32, outer: i32, inner: i32,

@@ -6,7 +6,6 @@
 import { bits, madd, nmadd, splat } from './simd'
 
 /** e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2. */
-// @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
   const bounded = f32x4.pmin(f32x4.pmax(x, splat(-104.0)), splat(89.0))
@@ -30,7 +29,6 @@ export function exp4(x: v128): v128 {
 }
 
 /** log(2^e m) = e ln 2 + log m, m in [sqrt(1/2), sqrt 2). */
-// @ts-ignore: decorator
 @inline
 export function log4(x: v128): v128 {
   const tiny = f32x4.lt(x, splat(1.17549435e-38))
@@ -60,7 +58,6 @@ export function log4(x: v128): v128 {
 }
 
 /** e^x for x <= 0, and 0 below -87.3 where results stop being normal: cheaper than `exp4`, for softmax and its kin. */
-// @ts-ignore: decorator
 @inline
 export function expNegative4(x: v128): v128 {
   // 1.5 * 2^23 as in `exp4`, and the exponent's bias, so that the low bits of `shifted` are the exponent of 2^n.
@@ -77,7 +74,6 @@ export function expNegative4(x: v128): v128 {
 }
 
 /** |x| < 0.625: odd polynomial; beyond: (1 - e) / (1 + e) with e = e^-2|x|. */
-// @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
   const size = f32x4.abs(x)
@@ -94,7 +90,6 @@ export function tanh4(x: v128): v128 {
 }
 
 /** 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0. */
-// @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
   const e = expNegative4(f32x4.neg(f32x4.abs(x)))
@@ -103,7 +98,6 @@ export function sigmoid4(x: v128): v128 {
 }
 
 /** erf for |x| <= 0.9277. */
-// @ts-ignore: decorator
 @inline
 function erfNear(x: v128): v128 {
   const s = f32x4.mul(x, x)
@@ -116,7 +110,6 @@ function erfNear(x: v128): v128 {
 }
 
 /** erfc(t) for t >= 0.9277. */
-// @ts-ignore: decorator
 @inline
 function erfcFar(size: v128): v128 {
   const t = f32x4.pmin(size, splat(10.5))
@@ -131,7 +124,6 @@ function erfcFar(size: v128): v128 {
   return exp4(r)
 }
 
-// @ts-ignore: decorator
 @inline
 export function erf4(x: v128): v128 {
   const size = f32x4.abs(x)
@@ -140,7 +132,6 @@ export function erf4(x: v128): v128 {
 }
 
 /** e^(-x^2 / 2). */
-// @ts-ignore: decorator
 @inline
 export function gaussian4(x: v128): v128 {
   return expNegative4(f32x4.mul(f32x4.mul(x, x), splat(-0.5)))
@@ -151,7 +142,6 @@ export function gaussian4(x: v128): v128 {
  * t = 1 / (1 + 0.26 |x|) and P a minimax polynomial of relative error 2e-8 on |x| <= 13. Relative error 5e-7 for x > -2,
  * and in the tail what the rounding of x^2 leaves.
  */
-// @ts-ignore: decorator
 @inline
 export function normalCdf4(x: v128, gaussian: v128): v128 {
   const one = splat(1.0)

@@ -7,7 +7,6 @@ import { madd, splat, storePart } from './simd'
 /** Columns of `out` that stay in the first-level cache while rows of y stream by. */
 const BLOCK: i32 = 2048
 
-// @ts-ignore: decorator
 @inline
 function addBias(out: usize, bias: usize, columns: i32): void {
   for (let j = 0; j < columns; j += 4) {
@@ -167,7 +166,6 @@ export function gemvColumns(
 }
 
 /** One panel of 8 columns, or more that are `step` bytes apart, outStep in `out`: `panels` is a constant wherever this is inlined. */
-// @ts-ignore: decorator
 @inline
 function sums(panels: i32, out: usize, outStep: usize, x: usize, y: usize, step: usize, inner: i32): void {
   let y1 = y + step

@@ -18,7 +18,6 @@ const WIDENED: i32 = 128
  * Four halves (sign-extended) as f32, exactly: exponent and fraction moved to their places are the number times 2^-112, subnormals included. Infinities and
  * NaNs become finite; files with such weights are refused.
  */
-// @ts-ignore: decorator
 @inline
 export function widen(halves: v128): v128 {
   const moved = i32x4.shl(halves, 13)
@@ -58,7 +57,6 @@ function rowPanel(out: usize, x: usize, w: usize, inner: i32, bias: usize, colum
   store4(out, a7, bias, 112, columns - 28)
 }
 
-// @ts-ignore: decorator
 @inline
 function store4(out: usize, sum: v128, bias: usize, at: usize, columns: i32): void {
   if (columns <= 0) return
@@ -129,7 +127,6 @@ export function halvesGather(out: usize, w: usize, ids: usize, count: i32, inner
   }
 }
 
-// @ts-ignore: decorator
 @inline
 export function widen1(half: u32): f32 {
   const moved = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13)

@@ -63,26 +63,22 @@ export function rmsNorm(
 }
 
 /** (x - mean) deviation. */
-// @ts-ignore: decorator
 @inline
 function normal(x: usize, mean: v128, deviation: v128): v128 {
   return f32x4.mul(f32x4.sub(v128.load(x), mean), deviation)
 }
 
 /** v weight, v where there is none. */
-// @ts-ignore: decorator
 @inline
 function weighted(v: v128, weight: usize, at: usize): v128 {
   return weight != 0 ? f32x4.mul(v, v128.load(weight + at)) : v
 }
 
-// @ts-ignore: decorator
 @inline
 function shifted(v: v128, bias: usize, at: usize): v128 {
   return bias != 0 ? f32x4.add(v, v128.load(bias + at)) : v
 }
 
-// @ts-ignore: decorator
 @inline
 function affine(out: usize, x: usize, mean: v128, deviation: v128, weight: usize, bias: usize, columns: i32): void {
   const whole = <usize>(columns & ~3) << 2
@@ -129,7 +125,6 @@ export function rmsNormPullback(
 }
 
 /** dWeight and dBias take part of a row into their sums, n and dy, `count` numbers. */
-// @ts-ignore: decorator
 @inline
 function collect(dWeight: usize, dBias: usize, at: usize, dy: v128, n: v128, count: i32): void {
   if (dWeight != 0) storePart(dWeight + at, madd(dy, n, v128.load(dWeight + at)), count)
@@ -137,7 +132,6 @@ function collect(dWeight: usize, dBias: usize, at: usize, dy: v128, n: v128, cou
 }
 
 /** (g - mean(g) - n mean(g n)) deviation. */
-// @ts-ignore: decorator
 @inline
 function pulled(g: v128, n: v128, meanG: v128, meanGN: v128, deviation: v128): v128 {
   return f32x4.mul(f32x4.sub(f32x4.sub(g, meanG), f32x4.mul(n, meanGN)), deviation)

@@ -13,7 +13,6 @@ const PART: i32 = 16384
 const ADAM_WORDS: usize = 7
 const PAIR_WORDS: usize = 3
 
-// @ts-ignore: decorator
 @inline
 function address(row: usize, word: usize): usize {
   return <usize>load<u32>(row + (word << 2))

@@ -4,7 +4,6 @@ import { splat } from './simd'
 import { PANEL } from './tile'
 
 /** Bytes of the panels of a (inner, columns) block. */
-// @ts-ignore: decorator
 @inline
 export function panelBytes(inner: i32, columns: i32): usize {
   return (<usize>inner << 2) * <usize>((columns + PANEL - 1) & ~(PANEL - 1))

@@ -1,20 +1,17 @@
 /** Windows over planes: maxima and sums under each position, and what flows back. Every window sees an element. */
 
 /** The first row or column of a position's window that lies in the plane. */
-// @ts-ignore: decorator
 @inline
 function firstOf(position: i32, stride: i32, padding: i32): i32 {
   return max(position * stride - padding, 0)
 }
 
-// @ts-ignore: decorator
 @inline
 function endOf(position: i32, stride: i32, padding: i32, kernel: i32, length: i32): i32 {
   return min(position * stride - padding + kernel, length)
 }
 
 /** The address of the first largest element of x (rows of `width`) in the window. NaN is larger than all. */
-// @ts-ignore: decorator
 @inline
 function largest(x: usize, width: i32, top: i32, bottom: i32, left: i32, right: i32): usize {
   let at = x + (<usize>(top * width + left) << 2)

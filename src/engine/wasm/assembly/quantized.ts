@@ -7,80 +7,16 @@
  * numbers of each column. A column's number of a quad lie in two lanes of 16 bits, v = 256 odd + (even + 128), which saves widening them:
  * odd x₁ + even x₀ = v x₀ + odd (x₁ - 256 x₀) - 128 x₀. So a row holds x₀ and x₁ - 256 x₀ (16 bits suffice) and the sum of all -128 x₀.
  */
-import { widen, widen1 } from './halves'
-import { below, bits, madd, splat, storePart } from './simd'
+import { widen } from './halves'
+import { BLOCK_BYTES, PANEL, QUAD, ROW_BYTES, SCALE_BYTES, SCALES } from './quantizedLayout'
+import { madd, splat, storePart } from './simd'
 
-const BLOCK: i32 = 32
-const PANEL: i32 = 16
-/** Bytes of a panel's block, of its scales, and of a quad. */
-const BLOCK_BYTES: usize = 544
-const SCALES: usize = 32
-const QUAD: usize = 64
-/** Bytes of a row's block: numbers, and elsewhere its scale and correction. */
-const ROW_BYTES: usize = 64
-const SCALE_BYTES: usize = 8
 /** Rows that use weights while they are in registers. */
 const ROWS: i32 = 3
 /** Bytes of rows that stay in the second-level cache while all weights pass. */
 const CACHED: i32 = 1 << 18
-/** 1.5 · 2^23, plus a small number: a float whose last bits are that number, rounded to nearest even; and its own bits. */
-const SHIFT: f32 = 12582912
-const SHIFT_BITS: i32 = 0x4b400000
-/** 2^-100: blocks whose greatest number is smaller are as good as zero, and no scale is subnormal. */
-const SMALLEST_BITS: i32 = 27 << 23
-
-/** Four numbers, of which `count` are there; the others are 0. */
-// @ts-ignore: decorator
-@inline
-function part(x: usize, count: i32): v128 {
-  const four = v128.load(x)
-  return count >= 4 ? four : v128.and(four, below(count))
-}
-
-/** To the nearest whole number, halves to even, as i32. */
-// @ts-ignore: decorator
-@inline
-function whole(x: v128): v128 {
-  return i32x4.sub(f32x4.add(x, splat(SHIFT)), bits(SHIFT_BITS))
-}
-
-/** x (rows, inner) -> numbers (rows, blocks): round(x / scale), scale = max |x| / 127; and (scale, correction) of each. NaN where a number is not finite. */
-export function quantizeRows(numbers: usize, scales: usize, x: usize, rows: i32, inner: i32): void {
-  for (; rows > 0; rows--) {
-    for (let k = 0; k < inner; k += BLOCK) {
-      const count = min(BLOCK, inner - k)
-      // Magnitudes in the order of their bits, where a NaN is the largest.
-      let largest = bits(SMALLEST_BITS)
-      for (let i = 0; i < count; i += 4) largest = i32x4.max_s(largest, f32x4.abs(part(x + (<usize>i << 2), count - i)))
-      largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 2, 3, 0, 1))
-      largest = i32x4.max_s(largest, v128.shuffle<i32>(largest, largest, 1, 0, 3, 2))
-      const scale = f32x4.extract_lane(largest, 0) * <f32>(1.0 / 127.0)
-      const divisor = splat(scale)
-      let sum = i32x4.splat(0)
-      if (count < BLOCK) memory.fill(numbers, 0, ROW_BYTES)
-      for (let i = 0; i < count; i += 8) {
-        const at = x + (<usize>i << 2)
-        const first = whole(f32x4.div(part(at, count - i), divisor))
-        const last = whole(f32x4.div(part(at + 16, count - i - 4), divisor))
-        const eight = i16x8.narrow_i32x4_s(first, last)
-        sum = i32x4.add(sum, i32x4.dot_i16x8_s(eight, bits(1)))
-        // Pairs x₀, x₁ - 256 x₀; then of each quad the first numbers of its pairs, and the second ones.
-        const pairs = i16x8.sub(eight, i32x4.shl(eight, 24))
-        v128.store(numbers + (<usize>i << 1), v128.shuffle<i16>(pairs, pairs, 0, 2, 1, 3, 4, 6, 5, 7))
-      }
-      // The difference is 0, or NaN where the block is not finite.
-      f32.store(scales, scale + (scale - scale))
-      const both = i32x4.add(sum, v128.shuffle<i32>(sum, sum, 2, 3, 0, 1))
-      i32.store(scales, -128 * (i32x4.extract_lane(both, 0) + i32x4.extract_lane(both, 1)), 4)
-      scales += SCALE_BYTES
-      numbers += ROW_BYTES
-      x += <usize>count << 2
-    }
-  }
-}
 
 /** A quad of four columns times a row's. */
-// @ts-ignore: decorator
 @inline
 function quad(sum: v128, v: v128, low: v128, high: v128): v128 {
   sum = i32x4.add(sum, i32x4.dot_i16x8_s(v, low))
@@ -88,13 +24,11 @@ function quad(sum: v128, v: v128, low: v128, high: v128): v128 {
 }
 
 /** sum + scale · scales of four columns · whole numbers (exact as f32, below 2^24). */
-// @ts-ignore: decorator
 @inline
 function scaled(sum: v128, scale: v128, scales: v128, product: v128): v128 {
   return madd(f32x4.mul(scale, widen(scales)), f32x4.convert_i32x4_s(product), sum)
 }
 
-// @ts-ignore: decorator
 @inline
 function store4(out: usize, sum: v128, bias: usize, columns: i32): void {
   if (columns <= 0) return
@@ -102,7 +36,6 @@ function store4(out: usize, sum: v128, bias: usize, columns: i32): void {
   storePart(out, sum, columns)
 }
 
-// @ts-ignore: decorator
 @inline
 function shifted(bias: usize, bytes: usize): usize {
   return bias != 0 ? bias + bytes : 0
@@ -251,26 +184,5 @@ export function quantizedProduct(
     numbers += xStride * <usize>most
     scales += scaleStride * <usize>most
     rows -= most
-  }
-}
-
-/** out[i, :] = the weights of column ids[i]: scale · number. */
-export function quantizedGather(out: usize, w: usize, ids: usize, count: i32, inner: i32): void {
-  const panelBytes = <usize>((inner + BLOCK - 1) / BLOCK) * BLOCK_BYTES
-  for (; count > 0; count--, ids += 4) {
-    const id = load<u32>(ids)
-    const lane = <usize>(id & (PANEL - 1))
-    let from = w + <usize>(id / PANEL) * panelBytes
-    for (let k = 0; k < inner; k += BLOCK) {
-      const scale = widen1(load<u16>(from + (lane << 1)))
-      const last = min(BLOCK, inner - k)
-      for (let i = 0; i < last; i++) {
-        // Quad i / 4, of it lane i / 2 % 2; the even number is biased by 128.
-        const byte = load<u8>(from + SCALES + (<usize>(i >> 2) << 6) + (lane << 2) + <usize>(i & 3))
-        f32.store(out, scale * <f32>(i & 1 ? <i32><i8>byte : <i32>byte - 128))
-        out += 4
-      }
-      from += BLOCK_BYTES
-    }
   }
 }

@@ -5,13 +5,11 @@
 import { bits, splat, storePart } from './simd'
 
 /** High words of the four 32 x 32-bit products. */
-// @ts-ignore: decorator
 @inline
 function high(low: v128, upper: v128): v128 {
   return v128.shuffle<i32>(low, upper, 1, 3, 5, 7)
 }
 
-// @ts-ignore: decorator
 @inline
 function low(lower: v128, upper: v128): v128 {
   return v128.shuffle<i32>(lower, upper, 0, 2, 4, 6)

@@ -3,7 +3,6 @@ import { sigmoid4, tanh4 } from './functions'
 import { madd, nmadd, splat, storePart } from './simd'
 
 /** x (1 - x), the slope of a sigmoid by its value. */
-// @ts-ignore: decorator
 @inline
 function slope(x: v128): v128 {
   return f32x4.mul(x, f32x4.sub(splat(1.0), x))

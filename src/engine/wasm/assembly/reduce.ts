@@ -65,7 +65,6 @@ export function maxRows(out: usize, x: usize, outer: i32, length: i32): void {
 }
 
 /** (outer, length, inner) -> (outer, inner), columns `first` to `end`: lanes across `inner`, in ascending order of `length`. */
-// @ts-ignore: decorator
 @inline
 function foldColumns(
   maximum: bool, out: usize, x: usize, outer: i32, length: i32, inner: i32, first: i32, end: i32,

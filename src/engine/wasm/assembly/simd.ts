@@ -4,7 +4,6 @@
  */
 
 /** a * b + c: one multiply and one add, or one fused step in the relaxed binary. Every product is accumulated by it. */
-// @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c)
@@ -12,27 +11,23 @@ export function madd(a: v128, b: v128, c: v128): v128 {
 }
 
 /** c - a * b. */
-// @ts-ignore: decorator
 @inline
 export function nmadd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c)
   return f32x4.sub(c, f32x4.mul(a, b))
 }
 
-// @ts-ignore: decorator
 @inline
 export function splat(value: f32): v128 {
   return f32x4.splat(value)
 }
 
-// @ts-ignore: decorator
 @inline
 export function bits(value: i32): v128 {
   return i32x4.splat(value)
 }
 
 /** Stores the first `count` lanes (all, from 4 on). */
-// @ts-ignore: decorator
 @inline
 export function storePart(to: usize, v: v128, count: i32): void {
   if (count >= 4) {
@@ -45,21 +40,18 @@ export function storePart(to: usize, v: v128, count: i32): void {
 }
 
 /** All ones in lanes below `count`. */
-// @ts-ignore: decorator
 @inline
 export function below(count: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count))
 }
 
 /** (l0 + l2) + (l1 + l3). */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(v: v128): f32 {
   const pairs = f32x4.add(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1))
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1)
 }
 
-// @ts-ignore: decorator
 @inline
 export function maxLanes(v: v128): f32 {
   const pairs = f32x4.max(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1))
@@ -67,7 +59,6 @@ export function maxLanes(v: v128): f32 {
 }
 
 /** Four numbers `stride` bytes apart; stride 0 repeats one. Lanes from `count` on repeat the last. */
-// @ts-ignore: decorator
 @inline
 export function loadStrided(from: usize, stride: usize, count: i32): v128 {
   let v = v128.load32_splat(from)
@@ -78,7 +69,6 @@ export function loadStrided(from: usize, stride: usize, count: i32): v128 {
 }
 
 /** Zeros a few numbers, from one address up to another: a bulk fill costs a call out of the module. */
-// @ts-ignore: decorator
 @inline
 export function clear(from: usize, to: usize): void {
   for (; from < to; from += 4) f32.store(from, 0.0)

@@ -6,14 +6,12 @@ import { below, madd, splat, storePart, sumLanes } from './simd'
 /** Stands for the maximum of a row that holds only -infinity. */
 const LOWEST: f32 = -3e38
 
-// @ts-ignore: decorator
 @inline
 function logOf(x: f32): f32 {
   return f32x4.extract_lane(log4(splat(x)), 0)
 }
 
 /** max(x), bounded below so that no difference of infinities arises. */
-// @ts-ignore: decorator
 @inline
 export function rowPeak(x: usize, length: i32): f32 {
   return max<f32>(rowMax(x, length), LOWEST)

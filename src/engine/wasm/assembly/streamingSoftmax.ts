@@ -74,7 +74,6 @@ export function join(out: usize, values: usize, shrink: f32, width: i32): void {
 }
 
 /** No keys yet. */
-// @ts-ignore: decorator
 @inline
 export function begin(states: usize, rows: i32): void {
   for (let r = 0; r < rows; r += 4) {
@@ -85,7 +84,6 @@ export function begin(states: usize, rows: i32): void {
 }
 
 /** Rows of out = out / sum of weights, no zero of it negative; 0 where no key counts. */
-// @ts-ignore: decorator
 @inline
 export function finish(out: usize, stride: usize, logSumExp: usize, states: usize, rows: i32, width: i32): void {
   for (let r = 0; r < rows; r += 4) {

@@ -18,14 +18,12 @@ export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5
 export const SPARE: usize = 192
 
 /** Rows of the next tile where `left` are to do: none of few that could be shared out evenly. */
-// @ts-ignore: decorator
 @inline
 export function tileRows(left: i32): i32 {
   return left >= 2 * ROWS || left == ROWS ? ROWS : left > 4 ? (left + 1) >> 1 : left
 }
 
 /** `rows` is a constant 1 to 6 wherever this is inlined. Strides in bytes: xStep along `inner`. */
-// @ts-ignore: decorator
 @inline
 function sums(
   rows: i32, out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,

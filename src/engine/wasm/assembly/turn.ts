@@ -1,5 +1,4 @@
 /** Four rows of four numbers into four columns, `step` bytes apart; all is read before any is written. */
-// @ts-ignore: decorator
 @inline
 export function turn(out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize): void {
   const r0 = v128.load(x0)

@@ -5,7 +5,6 @@
 import { PANEL, SPARE } from '../tile'
 import { border, FIXED, panelsOf, patchProduct, pixelTable, tapTable } from './patches'
 
-// @ts-ignore: decorator
 @inline
 export function spanOf(positions: i32, stride: i32, kernel: i32, dilation: i32): i32 {
   return (positions - 1) * stride + (kernel - 1) * dilation + 1

@@ -2,13 +2,11 @@
 import { PANEL, SPARE } from '../tile'
 import { border, FIXED, panelsOf, patchProduct, pixelTable } from './patches'
 
-// @ts-ignore: decorator
 @inline
 function divideUp(x: i32, y: i32): i32 {
   return x > 0 ? (x + y - 1) / y : -(-x / y)
 }
 
-// @ts-ignore: decorator
 @inline
 function mod(x: i32, y: i32): i32 {
   const rest = x % y
@@ -16,26 +14,22 @@ function mod(x: i32, y: i32): i32 {
 }
 
 /** Positions of the first axis that see element `stride * t + phase` from tap k lie at t + this (where it is whole). */
-// @ts-ignore: decorator
 @inline
 function shift(phase: i32, padding: i32, tap: i32, dilation: i32, stride: i32): i32 {
   return (phase + padding - tap * dilation) / stride
 }
 
-// @ts-ignore: decorator
 @inline
 function sees(phase: i32, padding: i32, tap: i32, dilation: i32, stride: i32): bool {
   return mod(phase + padding - tap * dilation, stride) == 0
 }
 
 /** Zeros before the first position, so that no element's patch starts before the border image. */
-// @ts-ignore: decorator
 @inline
 function before(kernel: i32, padding: i32, dilation: i32, stride: i32): i32 {
   return max(0, divideUp((kernel - 1) * dilation - padding, stride))
 }
 
-// @ts-ignore: decorator
 @inline
 function spanOfGradient(length: i32, positions: i32, kernel: i32, padding: i32, dilation: i32, stride: i32): i32 {
   return before(kernel, padding, dilation, stride) + max(positions, (length - 1 + padding) / stride + 1)

@@ -13,7 +13,6 @@ export const COLUMNS: i32 = 512
 /** Numbers of scratch memory before a border image: one whole tile, panels. */
 export const FIXED: i32 = 48 + INNER * COLUMNS
 
-// @ts-ignore: decorator
 @inline
 export function panelsOf(columns: i32): i32 {
   return (columns + PANEL - 1) / PANEL

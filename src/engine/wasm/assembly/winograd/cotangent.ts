@@ -4,7 +4,6 @@ import { cotangentPoints, weightSums } from './threeTaps'
 import { firstTap, halvedCotangentPoints, lastTap } from './twoTaps'
 
 /** `form` is a constant wherever this is inlined. */
-// @ts-ignore: decorator
 @inline
 function transformSquare(
   form: i32, out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize,
@@ -34,7 +33,6 @@ function transformSquare(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function acrossPoints(form: i32, out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
   if (form == PLAIN) cotangentPoints(out, step, d0, d1, d2, d3)
@@ -74,7 +72,6 @@ export function transformWeight(out: usize, from: usize, step: usize, temporary:
 }
 
 /** A number of each of four windows. */
-// @ts-ignore: decorator
 @inline
 function storeLanes(out: usize, v: v128): void {
   v128.store32_lane(out, v, 0)
@@ -107,7 +104,6 @@ export function transformHalvedWeight(out: usize, from: usize, step: usize, phas
 }
 
 /** Two taps of five points, 80 bytes apart. */
-// @ts-ignore: decorator
 @inline
 function outerTaps(out: usize, m: usize, step: usize): void {
   const m1 = v128.load(m + step)
@@ -117,7 +113,6 @@ function outerTaps(out: usize, m: usize, step: usize): void {
   v128.store(out + 80, lastTap(m1, m2, m3, v128.load(m + 4 * step)))
 }
 
-// @ts-ignore: decorator
 @inline
 function middleTap(out: usize, m: usize, step: usize): void {
   v128.store(out, firstTap(v128.load(m), v128.load(m + step), v128.load(m + 2 * step), v128.load(m + 3 * step)))

@@ -33,33 +33,28 @@ export const SIDE: i32 = 5
 export const APART: usize = 64
 
 /** Points a side of a tile. */
-// @ts-ignore: decorator
 @inline
 export function pointSide(form: i32): i32 {
   return form == PLAIN ? 6 : SIDE
 }
 
-// @ts-ignore: decorator
 @inline
 export function pointsOf(form: i32): i32 {
   return pointSide(form) * pointSide(form)
 }
 
 /** The first of a point's phases, and how many. */
-// @ts-ignore: decorator
 @inline
 export function firstPhase(point: i32): i32 {
   return point % SIDE == SIDE - 1 ? NO_MIDDLE : MIDDLE_COLUMNS
 }
 
-// @ts-ignore: decorator
 @inline
 export function phasesOf(point: i32): i32 {
   return (point % SIDE == SIDE - 1 ? 1 : 2) * (point >= SIDE * (SIDE - 1) ? 1 : 2)
 }
 
 /** Tiles of a side of the plane that is written, `length` long. */
-// @ts-ignore: decorator
 @inline
 export function tilesOf(form: i32, length: i32): i32 {
   const out = form == DOUBLED ? 2 * OUT : OUT

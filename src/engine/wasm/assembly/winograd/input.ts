@@ -4,7 +4,6 @@ import { middlePoints, outerPoints } from './twoTaps'
 import { BOTH_MIDDLE, DOUBLED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, PLAIN, pointSide } from './forms'
 
 /** `form` is a constant wherever this is inlined. */
-// @ts-ignore: decorator
 @inline
 function transformSquares(
   form: i32, out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,

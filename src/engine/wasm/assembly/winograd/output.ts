@@ -29,7 +29,6 @@ export function transformOutput(from: usize, step: usize, bias: f32, temporary: 
 
 
 /** HALVED, or a phase of DOUBLED: from 25 vectors. Those at infinity are 0 by rows or by columns of the middle tap, and not read. */
-// @ts-ignore: decorator
 @inline
 function transformPhase(
   from: usize, step: usize, middleRows: bool, middleColumns: bool, bias: f32, temporary: usize, sums: usize,

@@ -24,7 +24,6 @@ export function copyRows(
 }
 
 /** Four numbers at one address and three more a step apart. */
-// @ts-ignore: decorator
 @inline
 export function lanes(from: usize, step: usize): v128 {
   let v = v128.load32_zero(from)

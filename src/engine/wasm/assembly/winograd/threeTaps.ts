@@ -2,7 +2,6 @@
 import { madd, nmadd, splat } from '../simd'
 
 /** Bᵀ times six numbers, 16 bytes apart in `out`, `step` bytes apart. */
-// @ts-ignore: decorator
 @inline
 export function inputPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128): void {
   const four = splat(4.0)
@@ -21,7 +20,6 @@ export function inputPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v12
 }
 
 /** G times three numbers, 16 bytes apart in `out`, `step` bytes apart. */
-// @ts-ignore: decorator
 @inline
 export function weightPoints(out: usize, step: usize, a: v128, b: v128, c: v128): void {
   const sixth = splat(-0.16666667)
@@ -38,7 +36,6 @@ export function weightPoints(out: usize, step: usize, a: v128, b: v128, c: v128)
 }
 
 /** Aᵀ times six numbers. */
-// @ts-ignore: decorator
 @inline
 export function outputSums(
   out: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, bias: v128,
@@ -54,7 +51,6 @@ export function outputSums(
 }
 
 /** A times four numbers, `step` bytes apart in `out`. */
-// @ts-ignore: decorator
 @inline
 export function cotangentPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
   const even = f32x4.add(d0, d2)
@@ -70,7 +66,6 @@ export function cotangentPoints(out: usize, step: usize, d0: v128, d1: v128, d2:
 }
 
 /** Gᵀ times six numbers, `step` bytes apart in `out`. */
-// @ts-ignore: decorator
 @inline
 export function weightSums(out: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128): void {
   const sixth = splat(0.16666667)

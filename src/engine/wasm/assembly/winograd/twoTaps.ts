@@ -5,7 +5,6 @@
 import { madd, nmadd, splat } from '../simd'
 
 /** Bᵀ times four numbers, 16 bytes apart in `out`, `step` bytes apart: all finite points. */
-// @ts-ignore: decorator
 @inline
 export function middlePoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
   const two = splat(2.0)
@@ -18,7 +17,6 @@ export function middlePoints(out: usize, step: usize, d0: v128, d1: v128, d2: v1
 }
 
 /** Bᵀ times five numbers. */
-// @ts-ignore: decorator
 @inline
 export function outerPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128, d4: v128): void {
   middlePoints(out, step, d0, d1, d2, d3)
@@ -26,7 +24,6 @@ export function outerPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v12
 }
 
 /** G times the middle tap. */
-// @ts-ignore: decorator
 @inline
 export function middleWeight(out: usize, step: usize, w: v128): void {
   const half = f32x4.mul(w, splat(0.5))
@@ -38,7 +35,6 @@ export function middleWeight(out: usize, step: usize, w: v128): void {
 }
 
 /** G times the outer taps. */
-// @ts-ignore: decorator
 @inline
 export function outerWeight(out: usize, step: usize, a: v128, b: v128): void {
   const sixth = splat(0.16666667)
@@ -50,7 +46,6 @@ export function outerWeight(out: usize, step: usize, a: v128, b: v128): void {
 }
 
 /** Aᵀ times five numbers, the last one 0 for the middle tap. */
-// @ts-ignore: decorator
 @inline
 export function halvedSums(out: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, bias: v128): void {
   const s = f32x4.add(m1, m2)
@@ -62,7 +57,6 @@ export function halvedSums(out: usize, step: usize, m0: v128, m1: v128, m2: v128
 }
 
 /** A times four numbers. */
-// @ts-ignore: decorator
 @inline
 export function halvedCotangentPoints(out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
   const even = f32x4.add(d0, d2)
@@ -75,14 +69,12 @@ export function halvedCotangentPoints(out: usize, step: usize, d0: v128, d1: v12
 }
 
 /** The first row of Gᵀ times four numbers: the first outer tap, and the middle one. */
-// @ts-ignore: decorator
 @inline
 export function firstTap(m0: v128, m1: v128, m2: v128, m3: v128): v128 {
   return madd(splat(0.16666667), f32x4.sub(m3, m2), f32x4.mul(splat(0.5), f32x4.sub(m0, m1)))
 }
 
 /** The second row. */
-// @ts-ignore: decorator
 @inline
 export function lastTap(m1: v128, m2: v128, m3: v128, m4: v128): v128 {
   const near = madd(splat(0.16666667), m2, f32x4.mul(splat(-0.5), m1))

@@ -13,14 +13,12 @@ const TILES: i32 = 64
 const CHANNELS: i32 = 32
 
 /** Channels of x that are transformed at once, in whole panels: all that are asked for where each is but one column. */
-// @ts-ignore: decorator
 @inline
 function channelsOf(form: i32, inputs: i32): i32 {
   const whole = (inputs + PANEL - 1) / PANEL * PANEL
   return form == PLAIN ? whole : min(whole, CHANNELS)
 }
 
-// @ts-ignore: decorator
 @inline
 function columnsOf(form: i32, inputs: i32): i32 {
   return channelsOf(form, inputs) * (form == PLAIN ? 1 : PHASES)

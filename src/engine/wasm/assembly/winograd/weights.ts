@@ -7,7 +7,6 @@ import { weightPoints } from './threeTaps'
 import { middleWeight, outerWeight } from './twoTaps'
 
 /** Bytes of a point's matrix (rows, columns), of all phases, and what is between two of them. */
-// @ts-ignore: decorator
 @inline
 export function matrixOf(form: i32, rows: i32, columns: i32): usize {
   return (<usize>((form == PLAIN ? 1 : PHASES) * rows * columns) << 2) + APART
@@ -48,7 +47,6 @@ export function winogradWeights(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function acrossPlain(to: usize, plane: usize, scratch: usize): void {
   for (let y: usize = 0; y < 6; y++, to += 6 * plane) {
@@ -57,7 +55,6 @@ function acrossPlain(to: usize, plane: usize, scratch: usize): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function acrossPhases(to: usize, plane: usize, phase: usize, scratch: usize): void {
   for (let y = 0; y < 9; y++) {

@@ -20,26 +20,22 @@ export function winogradQuads(form: i32, outHeight: i32, outWidth: i32): i32 {
 }
 
 /** Elements between two tiles of the input. */
-// @ts-ignore: decorator
 @inline
 export function tileStep(form: i32): i32 {
   return form == HALVED ? 2 * OUT : OUT
 }
 
 /** Side of the plane that `count` tiles see. */
-// @ts-ignore: decorator
 @inline
 export function sideOf(form: i32, count: i32): i32 {
   return count * tileStep(form) + (form == PLAIN ? 2 : 1)
 }
 
-// @ts-ignore: decorator
 @inline
 function transformedBytes(form: i32, inputs: i32): usize {
   return (<usize>((form == HALVED ? PHASES : 1) * inputs * COLUMNS) << 2) + APART
 }
 
-// @ts-ignore: decorator
 @inline
 function productBytes(form: i32, outputs: i32): usize {
   return (<usize>((form == DOUBLED ? PHASES : 1) * outputs * COLUMNS) << 2) + APART
