@@ -1,9 +1,12 @@
+import type { ModelKind } from '../src/codec/kind.ts'
 import { f32ToBf16, f32ToF16 } from '../src/format/half.ts'
-import { f32, floats, type HostTensor } from '../src/format/hostTensor.ts'
+import { f32, floats, type HostTensor, type HostTensors } from '../src/format/hostTensor.ts'
 import { withoutBlocks } from '../src/format/quantized/modelMatrices.ts'
-import { holdsDenoiser, readDenoiser } from './diffusion/denoisingFiles.ts'
+import { autoencoderFiles, readAutoencoder } from './diffusion/autoencoderFolder.ts'
+import { readDenoiser } from './diffusion/denoisingFiles.ts'
 import { denoiserFiles } from './diffusion/denoisingFolder.ts'
 import { bytesOfWeights, expectNoModel, folderSource, readFolder, rewriteFolder, writeFiles } from './folder.ts'
+import { modelKind } from './modelFiles.ts'
 
 /** Element types that weights are stored in; computing is f32 in any case. */
 export const precisions = ['F32', 'F16', 'BF16'] as const
@@ -24,23 +27,34 @@ export const inPrecision = (tensor: HostTensor, precision: Precision): HostTenso
 }
 
 /**
- * A model folder, of a language model or a diffusion model, with its weights in another precision, quantized ones widened; returns the bytes of the weights. The
- * tokenizer's files go along as they are. A folder that holds a model already is an InputError.
+ * A model folder of any kind with its weights in another precision, quantized ones widened; returns the bytes of the weights. The tokenizer's files go along as they
+ * are. A folder that holds a model already is an InputError.
  */
 export const convertPrecision = (folder: string, precision: Precision, out: string): number => {
   expectNoModel(out)
   const source = folderSource(folder)
-  if (holdsDenoiser(source)) {
-    const { tensors, ...rest } = readDenoiser(source)
-    const converted = new Map([...tensors].map(([name, tensor]) => [name, inPrecision(tensor, precision)]))
-    writeFiles(out, denoiserFiles({ ...rest, tensors: converted }))
-    return bytesOfWeights(converted)
+  const converted = (tensors: HostTensors): HostTensors =>
+    new Map([...tensors].map(([name, tensor]) => [name, inPrecision(tensor, precision)]))
+  const write: Readonly<Record<ModelKind, () => HostTensors>> = {
+    'a language model': () => {
+      const model = readFolder(folder)
+      const { config } = model
+      const tensors = converted(withoutBlocks(config, model.tensors))
+      rewriteFolder(folder, { ...model, config: { ...config, quantization_config: null }, tensors }, out)
+      return tensors
+    },
+    'a diffusion model': () => {
+      const model = readDenoiser(source)
+      const tensors = converted(model.tensors)
+      writeFiles(out, denoiserFiles({ ...model, tensors }))
+      return tensors
+    },
+    'an autoencoder': () => {
+      const { config, tensors: before } = readAutoencoder(source)
+      const tensors = converted(before)
+      writeFiles(out, autoencoderFiles({ config, tensors }))
+      return tensors
+    },
   }
-  const model = readFolder(folder)
-  const { config } = model
-  const tensors = new Map(
-    [...withoutBlocks(config, model.tensors)].map(([name, tensor]) => [name, inPrecision(tensor, precision)]),
-  )
-  rewriteFolder(folder, { ...model, config: { ...config, quantization_config: null }, tensors }, out)
-  return bytesOfWeights(tensors)
+  return bytesOfWeights(write[modelKind(source)]())
 }

@@ -23,6 +23,7 @@ export { type DiffuseOptions, diffuse, guidedDenoiser, type Shown } from './diff
 export { adaptiveResidual, dit, ditBlock } from './diffusion/dit.ts'
 export { type EntropyDdpm, openEntropyDdpm } from './diffusion/entropyDdpm.ts'
 export { flowLevel, flowMatchingObjective, type PairBatch } from './diffusion/flowMatchingObjective.ts'
+export { type AutoencoderInspection, inspectAutoencoder } from './diffusion/inspectAutoencoder.ts'
 export { type DenoiserInspection, inspectDenoiser } from './diffusion/inspectDenoiser.ts'
 export { type Integrated, type IntegrateOptions, integrate } from './diffusion/integrate.ts'
 export {
@@ -46,7 +47,9 @@ export {
   scaledLatents,
   textTokens,
 } from './diffusion/latentBatches.ts'
-export { type DenoiserMeasurement, type MeasuredDenoising, measureDenoiser } from './diffusion/measureDenoiser.ts'
+export { type AutoencoderMeasurement, measureAutoencoder } from './diffusion/measureAutoencoder.ts'
+export { type DenoiserMeasurement, measureDenoiser } from './diffusion/measureDenoiser.ts'
+export type { MeasuredPictures } from './diffusion/measurePictures.ts'
 export type { ClassConditionalModel, Noisy, TextConditionalModel } from './diffusion/network.ts'
 export { autoencoderIn, denoisingNetwork, denoisingParameters, networkOf, sampleInput } from './diffusion/networkOf.ts'
 export {
@@ -79,7 +82,14 @@ export { everyLogits, type LanguageModel, nextLogits } from './languageModel.ts'
 export { llama, llamaBlock } from './llama.ts'
 export { type MeasuredPass, type Measurement, measure } from './measure.ts'
 export { modelOf } from './model.ts'
-export { type FileSource, type ModelFiles, type OpenedModel, openModelFiles, readModel } from './modelFiles.ts'
+export {
+  type FileSource,
+  type ModelFiles,
+  modelKind,
+  type OpenedModel,
+  openModelFiles,
+  readModel,
+} from './modelFiles.ts'
 export { download, upload, uploadWeights } from './parameters.ts'
 export { type Preset, type PresetName, presetConfig, presets, presetTraining } from './presets.ts'
 export { promptIds } from './prompt.ts'

@@ -9,6 +9,7 @@ import type { Tokenizer } from '../operators/token/tokenizer.ts'
 import { decode, orThrow } from '../src/codec/decode.ts'
 import { GenerationConfig } from '../src/codec/generation.ts'
 import { parseJson } from '../src/codec/json.ts'
+import { kindOf, type ModelKind, ofKind } from '../src/codec/kind.ts'
 import { decodeModelConfig, type ModelConfig } from '../src/codec/model.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import { InputError } from '../src/errors.ts'
@@ -66,16 +67,35 @@ export const weightsOf = (source: FileSource): HostTensors => {
   return orThrow(joinShards(weightMap, files, `${where}/${WEIGHTS_INDEX}`))
 }
 
-/** Reads and checks the configuration alone. */
-export const configOf = (source: FileSource): ModelConfig => {
+/** Of what kind a model is. */
+export const modelKind = (source: FileSource): ModelKind => {
   const path = `${source.where}/${CONFIG}`
   return orThrow(
     pipe(
       parseJson(needed(source, CONFIG), path),
-      E.chain(value => decodeModelConfig(value, path)),
+      E.chain(value => kindOf(value, path)),
     ),
   )
 }
+
+/** Reads the configuration alone, which must not be that of another kind, by what checks it. */
+export const configBy = <A>(
+  source: FileSource,
+  kind: ModelKind,
+  decode: (value: unknown, path: string) => E.Either<InputError, A>,
+): A => {
+  const path = `${source.where}/${CONFIG}`
+  return orThrow(
+    pipe(
+      parseJson(needed(source, CONFIG), path),
+      E.chain(ofKind(kind, source.where)),
+      E.chain(value => decode(value, path)),
+    ),
+  )
+}
+
+/** Reads and checks the configuration of a language model alone. */
+export const configOf = (source: FileSource): ModelConfig => configBy(source, 'a language model', decodeModelConfig)
 
 /** Reads a model's files, or throws an InputError that names the file, and in it the field or tensor. */
 export const readModel = (source: FileSource): ModelFiles => {

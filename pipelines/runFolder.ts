@@ -3,23 +3,29 @@ import { accessSync, constants } from 'node:fs'
 import { resolve } from 'node:path'
 import type * as t from 'io-ts'
 import { concat, defer, EMPTY, type Observable, tap } from 'rxjs'
+import type { ModelKind } from '../src/codec/kind.ts'
 import { InputError } from '../src/errors.ts'
 import { type Checkpoint, latestCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { ensureFolder, onPath, type Pieces } from './files.ts'
-import { expectNoModel, writeFiles } from './folder.ts'
+import { expectNoModel, folderSource, writeFiles } from './folder.ts'
+import { modelKind } from './modelFiles.ts'
 import type { RunStep, Snapshot } from './runTraining.ts'
 
 /**
- * A new run in a folder, or the one that its last checkpoint left. A folder that holds another run or a model already, or cannot be written, is an InputError now,
- * not after the first steps.
+ * A new run in a folder, or the one that its last checkpoint left. A folder that holds another run, one that trains another kind of model, or a model already, or
+ * cannot be written, is an InputError now, not after the first steps.
  */
 export const openRunFolder = async <A>(
+  kind: ModelKind,
   { out, resume }: { readonly out: string; readonly resume: boolean },
   begin: () => A | Promise<A>,
   goOn: (checkpoint: string) => A | Promise<A>,
 ): Promise<A> => {
   const checkpoint = latestCheckpoint(out)
   if (checkpoint !== null) {
+    const found = modelKind(folderSource(checkpoint))
+    if (found !== kind)
+      throw new InputError(`${out}: holds another kind of run: expected one of ${kind}, found one of ${found}`)
     if (resume) return goOn(checkpoint)
     throw new InputError(`${out}: holds a training run already; go on with --resume, or choose another folder`)
   }

@@ -77,6 +77,7 @@ export const PresetNameCodec = oneOf('nanogpt-cpu', 'shakespeare', 'tiny')
 export const trainingFolder = async (options: TrainingFolderOptions): Promise<TrainingFolder> => {
   const given = completed(options)
   return openRunFolder(
+    'a language model',
     given,
     () => begun(given),
     checkpoint => resumed(given, checkpoint),

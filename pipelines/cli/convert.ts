@@ -38,7 +38,7 @@ const addPrecision = (convert: Command, io: Io): void => {
   const command = convert
     .command('precision')
     .description('The same model with its weights stored in another precision.')
-    .argument('<folder>', 'a Hugging Face folder, or one that `train` or `train-diffusion` writes')
+    .argument('<folder>', 'a Hugging Face folder, or one that `train`, `train-diffusion` or `train-autoencoder` writes')
     .requiredOption('--to <type>', precisions.join(', '))
     .requiredOption('--out <folder>', 'where the model goes')
   withCommonFlags(command).action((folder: string, flags: Flags) => {

@@ -1,17 +1,25 @@
 import type { Command } from 'commander'
-import { holdsDenoiser } from '../diffusion/denoisingFiles.ts'
+import type { ModelKind } from '../../src/codec/kind.ts'
 import { folderSource } from '../folder.ts'
+import { modelKind } from '../modelFiles.ts'
 import { type Flags, printerOf, withCommonFlags } from './common.ts'
+import { inspectAutoencoder } from './inspectAutoencoder.ts'
 import { inspectDiffusionModel } from './inspectDiffusionModel.ts'
 import { inspectLanguageModel } from './inspectLanguageModel.ts'
 import type { Io } from './io.ts'
 import { modelPath } from './modelPath.ts'
+import type { Printer } from './printer.ts'
+
+const inspectors: Readonly<Record<ModelKind, (folder: string, flags: Flags, say: Printer) => Promise<void>>> = {
+  'a language model': inspectLanguageModel,
+  'a diffusion model': inspectDiffusionModel,
+  'an autoencoder': inspectAutoencoder,
+}
 
 const run = (given: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
   const folder = modelPath(given)
-  const inspectModel = holdsDenoiser(folderSource(folder)) ? inspectDiffusionModel : inspectLanguageModel
-  return inspectModel(folder, flags, say)
+  return inspectors[modelKind(folderSource(folder))](folder, flags, say)
 }
 
 const fields = `
@@ -31,7 +39,12 @@ Of a diffusion model:
   prediction, schedule       what the network predicts, of pictures how noisy
   picture, classes           channels, height and width; names
   flops, bytes, memory       of one picture: denoise (the network once) and train; memory also parameters
-  measured                   threads and ceilings as above; denoise: for 1 and for 16 pictures, flops, bytes and times as above`
+  measured                   threads and ceilings as above; denoise: for 1 and for 16 pictures, flops, bytes and times as above
+Of an autoencoder:
+  model, types, parameters, tensors, engine, picture: as above
+  latent                     channels, height and width of what it keeps
+  flops, bytes, memory       of one picture: encode, decode and train; memory also parameters
+  measured                   threads and ceilings as above; encode and decode: as denoise above`
 
 /** `fluxion inspect <folder>`: what a model is and costs. */
 export const addInspect = (program: Command, io: Io): void => {

@@ -5,7 +5,7 @@ import { denoisingNetwork } from '../diffusion/networkOf.ts'
 import { folderSource } from '../folder.ts'
 import { upload } from '../parameters.ts'
 import { engineOf, type Flags } from './common.ts'
-import { bytes, type Measured, measureAll, measuredRows, table } from './inspectionText.ts'
+import { bytes, type Measured, measureAll, measuredRows, picturesRows, table, typesOf } from './inspectionText.ts'
 import { grouped, type Printer } from './printer.ts'
 
 const textOf = (
@@ -27,12 +27,7 @@ const textOf = (
     ['memory, denoising', `${bytes(memory.denoise)} at most for one picture`],
     ['memory, training', `${bytes(memory.train)} at most for one picture, without the optimizer's`],
     ['engine', engine],
-    ...measured.flatMap(each =>
-      measuredRows(
-        each,
-        each.denoise.map(pass => [`${pass.pictures} ${pass.pictures === 1 ? 'picture' : 'pictures'}`, pass]),
-      ),
-    ),
+    ...measured.flatMap(each => measuredRows(each, picturesRows(each.denoise))),
   ])}`
 
 /** A folder of a diffusion model: what it is and costs. */
@@ -48,7 +43,7 @@ export const inspectDiffusionModel = async (folder: string, flags: Flags, say: P
     return measurement
   }
   const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
-  const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
+  const types = typesOf(tensors)
   const { name, backend } = engine
   const { network, prediction_type: prediction, beta_schedule: schedule } = config
   say.result(

@@ -6,7 +6,7 @@ import { type Measurement, measure } from '../measure.ts'
 import { modelOf } from '../model.ts'
 import { uploadWeights } from '../parameters.ts'
 import { engineOf, type Flags } from './common.ts'
-import { bytes, type Measured, measureAll, measuredRows, type Row, table } from './inspectionText.ts'
+import { bytes, type Measured, measureAll, measuredRows, type Row, table, typesOf } from './inspectionText.ts'
 import { grouped, type Printer } from './printer.ts'
 
 const textOf = (
@@ -67,7 +67,7 @@ export const inspectLanguageModel = async (folder: string, flags: Flags, say: Pr
     return measurement
   }
   const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
-  const types = [...new Set(Array.from(tensors.values(), ({ dtype }) => dtype))]
+  const types = typesOf(tensors)
   const { name, backend } = engine
   say.result(
     { model: config.model_type, ...inspection, types, engine: { name, backend }, measured },

@@ -1,7 +1,9 @@
 /** What inspections of all kinds of models show, and how they measure. */
 import type { Engine } from '../../src/engine/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import type { HostTensors } from '../../src/format/hostTensor.ts'
 import type { Ceilings, Timed } from '../ceilings.ts'
+import type { MeasuredPictures } from '../diffusion/measurePictures.ts'
 
 export type Row = readonly [string, string]
 
@@ -18,6 +20,11 @@ export const table = (rows: readonly Row[]): string => {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
 }
+
+/** What numbers of a checkpoint are stored as. */
+export const typesOf = (tensors: HostTensors): readonly string[] => [
+  ...new Set(Array.from(tensors.values(), ({ dtype }) => dtype)),
+]
 
 /** A measurement with so many threads. */
 export type Measured<M> = M & { readonly threads: number }
@@ -48,3 +55,10 @@ export const measuredRows = (
     ],
   ),
 ]
+
+/** Times of work on pictures, by their number. */
+export const picturesRows = (
+  passes: readonly MeasuredPictures[],
+  doing = '',
+): readonly (readonly [string, MeasuredPictures])[] =>
+  passes.map(pass => [`${doing}${pass.pictures} ${pass.pictures === 1 ? 'picture' : 'pictures'}`, pass])

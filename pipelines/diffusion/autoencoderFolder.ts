@@ -1,8 +1,5 @@
 /** Autoencoders as folders: config.json, model.safetensors. */
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
 import { decode, orThrow } from '../../src/codec/decode.ts'
-import { parseJson } from '../../src/codec/json.ts'
 import { VaeConfig } from '../../src/codec/vae.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import type { HostTensors } from '../../src/format/hostTensor.ts'
@@ -10,7 +7,7 @@ import { checkTensors } from '../../src/format/modelTensors.ts'
 import { safetensorsPieces } from '../../src/format/safetensors.ts'
 import { jsonPieces, type Pieces } from '../files.ts'
 import { folderSource, METADATA } from '../folder.ts'
-import { CONFIG, type FileSource, needed, WEIGHTS, weightsOf } from '../modelFiles.ts'
+import { CONFIG, configBy, type FileSource, WEIGHTS, weightsOf } from '../modelFiles.ts'
 import { upload } from '../parameters.ts'
 import { type Autoencoder, autoencoderOf } from './latent.ts'
 import { vae } from './vae.ts'
@@ -23,13 +20,7 @@ export interface AutoencoderFiles {
 
 /** Configuration and weights, or an InputError that names the file, and in it the field or tensor. */
 export const readAutoencoder = (source: FileSource): AutoencoderFiles => {
-  const path = `${source.where}/${CONFIG}`
-  const config = orThrow(
-    pipe(
-      parseJson(needed(source, CONFIG), path),
-      E.chain(value => decode(VaeConfig, value, path)),
-    ),
-  )
+  const config = configBy(source, 'an autoencoder', (value, path) => decode(VaeConfig, value, path))
   const shapes = new Map([...vaeParameters(config)].map(([name, { shape }]) => [name, shape]))
   return { config, tensors: orThrow(checkTensors(shapes, weightsOf(source), source.where)) }
 }

@@ -47,6 +47,7 @@ export const autoencoderTrainingFolder = async ({
 }: AutoencoderTrainingFolderOptions): Promise<AutoencoderTrainingFolder> => {
   const given = { ...rest, preset, own, resume }
   return openRunFolder(
+    'an autoencoder',
     given,
     () => begun(given),
     checkpoint => resumed(given, checkpoint),

@@ -1,19 +1,14 @@
 /** A diffusion model's files, from wherever they come: config.json and model.safetensors. Everything is checked here, once; nothing here needs Node. */
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as t from 'io-ts'
 import type { NoiseSchedule } from '../../operators/diffusion/index.ts'
 import type { Tokenizer } from '../../operators/token/tokenizer.ts'
 import { decode, orThrow } from '../../src/codec/decode.ts'
 import { DenoisingConfig } from '../../src/codec/denoising.ts'
-import { only } from '../../src/codec/fields.ts'
-import { parseJson } from '../../src/codec/json.ts'
 import type { Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { InputError } from '../../src/errors.ts'
 import type { HostTensors } from '../../src/format/hostTensor.ts'
 import { checkTensors } from '../../src/format/modelTensors.ts'
-import { CONFIG, type FileSource, needed, tokenizerOf, weightsOf } from '../modelFiles.ts'
+import { configBy, type FileSource, tokenizerOf, weightsOf } from '../modelFiles.ts'
 import { upload } from '../parameters.ts'
 import type { ClassConditionalModel, TextConditionalModel } from './network.ts'
 import { denoisingNetwork, denoisingParameters } from './networkOf.ts'
@@ -30,12 +25,6 @@ export interface OpenedDenoiser {
   readonly tokenizer: Tokenizer | null
 }
 
-const Kind = t.type({ model_type: only('denoising-diffusion') })
-
-/** Whether a model's files are those of a diffusion model. */
-export const holdsDenoiser = (source: FileSource): boolean =>
-  Kind.is(orThrow(parseJson(needed(source, CONFIG), `${source.where}/${CONFIG}`)))
-
 /** A diffusion model's files, checked against each other. */
 export interface DenoiserFiles {
   readonly config: DenoisingConfig
@@ -46,13 +35,7 @@ export interface DenoiserFiles {
 
 /** Configuration, weights and tokenizer, or an InputError that names the file, and in it the field or tensor. */
 export const readDenoiser = (source: FileSource): DenoiserFiles => {
-  const path = `${source.where}/${CONFIG}`
-  const config = orThrow(
-    pipe(
-      parseJson(needed(source, CONFIG), path),
-      E.chain(value => decode(DenoisingConfig, value, path)),
-    ),
-  )
+  const config = configBy(source, 'a diffusion model', (value, path) => decode(DenoisingConfig, value, path))
   const shapes = new Map([...denoisingParameters(config)].map(([name, { shape }]) => [name, shape]))
   const tensors = orThrow(checkTensors(shapes, weightsOf(source), source.where))
   const { text_encoder } = config

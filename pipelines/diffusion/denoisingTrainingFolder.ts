@@ -74,6 +74,7 @@ export const denoisingTrainingFolder = async ({
 }: DenoisingTrainingFolderOptions): Promise<DenoisingTrainingFolder> => {
   const given = { ...rest, preset, latent, captions, learnSigma, own, resume }
   return openRunFolder(
+    'a diffusion model',
     given,
     () => begun(given),
     checkpoint => resumed(given, checkpoint),
