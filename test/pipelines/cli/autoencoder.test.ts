@@ -47,7 +47,7 @@ test('L11: train-autoencoder resumed equals training never stopped, bit for bit'
     )
     writeBars(path('bars'), 41)
     await refused(t, [...again, '--resume'], 'pictures: expected those of the run')
-    await refused(t, ['diffuse', path('whole')], 'config.json: ')
+    await refused(t, ['diffuse', path('whole')], 'expected a diffusion model, found an autoencoder')
   }))
 
 test('an autoencoder in a folder learns pictures', async t =>
