@@ -17,6 +17,7 @@ import type { UnetConfig } from '../../src/codec/unet.ts'
 import { add, id, residual, sequence } from '../../src/compose.ts'
 import { type Initializer, zerosInit } from '../../src/context.ts'
 import { type Apply, define, type Wire } from '../../src/define.ts'
+import { InputError, ShapeError } from '../../src/errors.ts'
 import type { Operator } from '../../src/operator.ts'
 import { scoped } from '../../src/scoped.ts'
 import type { Tokens } from '../../src/tensor/tokens.ts'
@@ -99,7 +100,7 @@ export const spatialAttention = ({
 }
 
 /**
- * (pictures, condition (batch, 1, 4 model_channels), context (batch, time, width)) -> a prediction of the pictures' shape. Resolutions halve down to the middle and
+ * (pictures, condition (batch, 1, 4 model_channels), context (batch, time, context_dim)) -> a prediction of the pictures' shape. Resolutions halve down to the middle and
  * double up again, each joined with what it was on the way down. The context is read by cross-attention only, where the configuration has it.
  */
 export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden, Hidden], Planes> => {
@@ -112,6 +113,11 @@ export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden,
   const toPixels = sequence(patchify(1), unpatchify(patch, [config.height, config.width]))
   return define<readonly [Planes, Hidden, Hidden], Planes>((at, input) => {
     const [image, condition, context] = at.triple(input)
+    const heard = context.value.shape[2]
+    if (config.context_dim !== null && heard !== config.context_dim)
+      throw new ShapeError(
+        `context: expected hidden states of the U-Net's context_dim ${config.context_dim}, found ${heard}`,
+      )
     const block = (name: string, x: Wire<Planes>, inputs: number, outputs: number) =>
       at(at.both(x, condition), scoped(name, residualBlock(inputs, outputs, groups)))
     const attend = (name: string, x: Wire<Planes>, channels: number, level: number) =>
@@ -174,8 +180,13 @@ export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden,
 const patched = (at: Apply, x: Wire<Planes>, patch: number, move: Operator<Planes, Planes>): Wire<Planes> =>
   patch === 1 ? x : at(x, move)
 
-/** A U-Net told the noise level and the class. Source: Ho et al., arXiv 2006.11239; Dhariwal & Nichol, arXiv 2105.05233. Law D4. */
+/**
+ * A U-Net told the noise level and the class. A configuration with a `context_dim` is one told texts: an InputError. Source: Ho et al., arXiv 2006.11239; Dhariwal &
+ * Nichol, arXiv 2105.05233. Law D4.
+ */
 export const unet = (config: UnetConfig): ClassConditionalModel => {
+  if (config.context_dim !== null)
+    throw new InputError(`context_dim: expected none for a U-Net that is told classes, found ${config.context_dim}`)
   const width = conditionWidth(config)
   return define<Noisy, Planes>((at, input) => {
     const [image, times, labels] = at.triple(input)
@@ -191,6 +202,8 @@ export const unet = (config: UnetConfig): ClassConditionalModel => {
  * operator from token ids (batch, time) is a text encoder, for instance the body of a `gpt`. Source: Rombach et al., arXiv 2112.10752, 3.3.
  */
 export const textUnet = (config: UnetConfig, encoder: Operator<Tokens, Hidden>): TextConditionalModel => {
+  if (config.context_dim === null)
+    throw new InputError('context_dim: expected the width of the hidden states of texts, found none')
   const width = conditionWidth(config)
   return define<Noisy, Planes>((at, input) => {
     const [image, times, text] = at.triple(input)

@@ -65,6 +65,31 @@ export const DenoisingConfig = withRules(t.exact(t.type(fields), 'a diffusion mo
     expected: () => "one as wide as a U-Net's context_dim",
     found: ({ text_encoder }) => text_encoder?.n_embd,
   },
+  {
+    field: 'network.context_dim',
+    holds: ({ network, text_encoder }) =>
+      text_encoder !== null || network.model_type === 'dit' || network.context_dim === null,
+    expected: () => 'none, for a model that is told classes: it has no text_encoder',
+    found: ({ network }) => (network.model_type === 'dit' ? null : network.context_dim),
+  },
+  {
+    field: 'network.num_classes',
+    holds: ({ network, text_encoder }) => text_encoder === null || network.num_classes === 0,
+    expected: () => '0, for a model that is told texts: its classes are those of captions',
+    found: ({ network }) => network.num_classes,
+  },
+  {
+    field: 'captions',
+    holds: ({ text_encoder, captions }) => text_encoder !== null || captions.length === 0,
+    expected: () => 'none, for a model that is told classes: it has no text_encoder',
+    found: ({ captions }) => captions,
+  },
+  {
+    field: 'captions',
+    holds: ({ captions }) => captions.every(texts => texts.length > 0),
+    expected: () => 'at least one text a class',
+    found: ({ captions }) => captions.find(texts => texts.length === 0),
+  },
 ])
 export type DenoisingConfig = t.TypeOf<typeof DenoisingConfig>
 
