@@ -20,7 +20,7 @@ export const pictureRecord = <P extends string, O extends RunOptions>(
     {
       preset,
       options,
-      /** SHA-256 of the pictures and their classes. */
+      /** SHA-256 of the pictures, their sizes and classes. */
       pictures: text,
       engine: text,
       /** The mode the engine ran in: another may round otherwise. */
@@ -83,8 +83,8 @@ export const resumedPictures = <O extends RunOptions, S extends PictureRecord<O>
   return { latest, options, inexact }
 }
 
-const digestOf = ({ pixels, labels, classes }: PictureSet): string =>
-  digest(pixels, JSON.stringify([labels === null ? null : [...labels], classes]))
+const digestOf = ({ count, channels, height, width, pixels, labels, classes }: PictureSet): string =>
+  digest(JSON.stringify([count, channels, height, width, labels === null ? null : [...labels], classes]), pixels)
 
 /** The last pictures apart from the others. */
 export const heldOut = (
