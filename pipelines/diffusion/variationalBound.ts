@@ -28,7 +28,10 @@ export interface VariationalBoundOptions extends Pace {
   readonly bins: Bins
   readonly schedule: NoiseSchedule
   readonly denoiser: Denoiser
-  /** Of the reverse step, as `ddpm`'s; `learned` takes the model's own. */
+  /**
+   * Of the reverse step, as `ddpm`'s; `learned` takes the model's own. Of the decoder's Gaussian, where the posterior has none, the next step's posterior variance stands in,
+   * for the transition's too, as in the code of Ho et al. and of Nichol & Dhariwal.
+   */
   readonly variance?: 'posterior' | 'transition' | 'learned'
   readonly seed?: number
 }
@@ -45,7 +48,7 @@ export interface Bound {
 
 /**
  * An upper bound on -log p(data) in bits a dimension: the prior's term, then each reverse step's, then the decoder's. One evaluation of the model a step, each at noise of
- * its own: unbiased over seeds. Emits the running sum; cold. Source: Ho et al., arXiv 2006.11239, eq. 5. Laws S8, S13, S15.
+ * its own: unbiased over seeds. Emits the running sum; cold. Source: Ho et al., arXiv 2006.11239, eq. 5 and 13. Laws S8, S13, S15.
  */
 export const variationalBound = ({
   engine,
@@ -61,17 +64,24 @@ export const variationalBound = ({
   const [batch = 1] = shape
   const count = schedule.betas.length
   const noisiest = levelAt(schedule, count - 1)
+  /** Of the posterior and of the transition. */
+  const variances = (time: number): readonly [below: number, above: number] => {
+    const [from, to] = [levelAt(schedule, time), levelAt(schedule, time - 1)]
+    const above = transition(to, from).variance
+    if (time > 0) return [posterior(from, to).variance, above]
+    const below = count === 1 ? above : posterior(levelAt(schedule, 1), from).variance
+    return [below, variance === 'learned' ? above : below]
+  }
   const termOf = (time: number, x0: HostData, fraction: HostData | null): number => {
     const [from, to] = [levelAt(schedule, time), levelAt(schedule, time - 1)]
-    if (time === 0) return decoderTerm(data, x0, Math.sqrt(schedule.betas[0] ?? 1), bins)
-    const [below, above] = [posterior(from, to).variance, transition(to, from).variance]
+    const [below, above] = variances(time)
     const spread = (i: number): number =>
       variance === 'posterior'
         ? below
         : variance === 'transition'
           ? above
           : below * (above / below) ** (fraction?.[i] ?? 0)
-    return stepTerm(data, x0, from, to, spread)
+    return time === 0 ? decoderTerm(data, x0, spread, bins) : stepTerm(data, x0, from, to, spread)
   }
   const nats = (time: number): number | Promise<number> => {
     const { x0, fraction } = scope(() => {

@@ -4,10 +4,11 @@
  *
  *   KL(q(x_{t-1} | x_t, x0) ‖ p(x_{t-1} | x_t)) = ½ (f r + (1 + d² / β̃) e^{-f r} - 1),   dKL/df = ½ r (1 - (1 + d² / β̃) e^{-f r})
  *
- * and d² = g (p - target)², g of the level alone. L_vlb teaches the variance only: the mean's gradient is L_simple's. A step to clean data draws no noise, so a
- * row of such a level counts in L_simple alone.
+ * and d² = g (p - target)², g of the level alone. L_vlb counts in bits, nats over log 2, as in the published code. It teaches the variance only: the mean's gradient
+ * is L_simple's. A step to clean data draws no noise, so a row of such a level counts in L_simple alone; the published code has the decoder's term there.
  *
- * Source: Nichol & Dhariwal, arXiv 2102.09672, eq. 15 and 16. The sampler is `ddpm({ variance: 'learned' })`. Law D4 of each half.
+ * Source: Nichol & Dhariwal, arXiv 2102.09672, eq. 15 and 16, and its code, github.com/openai/improved-diffusion. The sampler is `ddpm({ variance: 'learned' })`.
+ * Law D4 of each half.
  */
 import { add, multiply, scalar, scale, subtract } from '../../../src/kernel/binary.ts'
 import { dot } from '../../../src/kernel/dot.ts'
@@ -32,7 +33,7 @@ export interface HybridLossOptions {
   readonly prediction: Parametrization
   /** One a row. */
   readonly steps: readonly Step[]
-  /** λ times the number of steps of the whole chain; the paper's λ is 1e-3. */
+  /** λ times the number of steps of the whole chain; the paper's λ is 1e-3, of bits. */
   readonly weight: number
 }
 
@@ -67,9 +68,12 @@ export const hybridLoss =
       const divergence = subtract(add(exponent, shrunk), scalar(v, 1))
       const share = 1 / target.size
       return {
-        value: add(scale(dot(error, error), share), scale(total(divergence), (weight * share) / 2)),
+        value: add(scale(dot(error, error), share), scale(total(divergence), (weight * share) / (2 * Math.LN2))),
         dError: scale(error, 2 * share),
-        dVariance: multiply(subtract(scalar(v, 1), shrunk).share(v.shape), scale(ratio, (weight * share) / 4)),
+        dVariance: multiply(
+          subtract(scalar(v, 1), shrunk).share(v.shape),
+          scale(ratio, (weight * share) / (4 * Math.LN2)),
+        ),
       }
     })
     return {

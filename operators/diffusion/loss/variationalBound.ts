@@ -48,10 +48,16 @@ export interface Bins {
   readonly most: number
 }
 
-/** Of data in bins under N(mean, deviation²). */
-export const decoderTerm = (x0: Numbers, mean: Numbers, deviation: number, { width, least, most }: Bins): number => {
+/** Of data in bins under N(mean, variance), the variance an element's own. */
+export const decoderTerm = (
+  x0: Numbers,
+  mean: Numbers,
+  variance: (i: number) => number,
+  { width, least, most }: Bins,
+): number => {
   const cumulative = (z: number): number => 0.5 * (1 + erf(z / Math.SQRT2))
-  return total(x0, mean, (a, m) => {
+  return total(x0, mean, (a, m, i) => {
+    const deviation = Math.sqrt(variance(i))
     const above = a + width / 2 > most ? 1 : cumulative((a + width / 2 - m) / deviation)
     const below = a - width / 2 < least ? 0 : cumulative((a - width / 2 - m) / deviation)
     return -Math.log(Math.max(above - below, Number.MIN_VALUE))
