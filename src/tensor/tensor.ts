@@ -12,7 +12,7 @@ declare const axes: unique symbol
 /** The number of elements of a shape. */
 export const sizeOf = (shape: Shape): number => {
   let size = 1
-  for (const length of shape) size *= length
+  for (let i = 0; i < shape.length; i++) size *= shape[i] ?? 1
   return size
 }
 
