@@ -37,7 +37,7 @@ export const scaledDotProductAttention =
     const key = cached ? remember(c, 'key', newKey, c.capacity, state) : newKey
     const value = c.capacity !== null ? remember(c, 'value', newValue, c.capacity, state) : newValue
     const [, time = 0] = newKey.shape
-    const within = cached ? { ...options, keys: c.offset + time } : options
+    const within = cached ? { keys: c.offset + time, ...options } : options
     /** Of the gradients of the whole cache, those of the positions that came with this input. */
     const own = <A extends Axes>(gradient: Tensor<A>): Tensor<A> =>
       cached ? slice(gradient, 1, c.offset, time) : gradient

@@ -22,10 +22,11 @@ export const timeEmbedding = (
 ): Tensor<readonly ['batch', 'width']> => {
   if (width % 2 !== 0) throw new ShapeError(`time embedding: width ${width} is odd`)
   const half = width / 2
+  const frequencies = Float64Array.from({ length: half }, (_, i) => scale * longest ** (-i / half))
   const values = new Float64Array(times.length * width)
   for (let row = 0; row < times.length; row++)
     for (let i = 0; i < half; i++) {
-      const angle = scale * (times[row] ?? 0) * longest ** (-i / half)
+      const angle = (times[row] ?? 0) * (frequencies[i] ?? 0)
       values[row * width + i] = Math.sin(angle)
       values[row * width + half + i] = Math.cos(angle)
     }

@@ -29,7 +29,7 @@ const sizesOf = (what: string, shape: Shape, { window, stride = window, padding 
   if (2 * around > height || 2 * beside > width)
     throw new ShapeError(`${what}: padding [${padding}] is more than half of the window [${window}]`)
   if (shape.slice(2).includes(0)) throw new ShapeError(`${what}: a plane of shape [${shape}] has no element to see`)
-  return { ...windowOf(what, shape, window, { stride, padding }), planes: batch * channels }
+  return { planes: batch * channels, ...windowOf(what, shape, window, { stride, padding }) }
 }
 
 const outputShape = (x: Shape, { outHeight, outWidth }: PoolSizes): Shape => [...x.slice(0, 2), outHeight, outWidth]

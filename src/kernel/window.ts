@@ -21,27 +21,29 @@ export interface WindowOptions {
 
 export const pairOf = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value)
 
+const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0
+const isNatural = (n: number): boolean => Number.isInteger(n) && n >= 0
+
+const places = (length: number, size: number, step: number, around: number, apart: number): number =>
+  Math.floor((length + 2 * around - apart * (size - 1) - 1) / step) + 1
+
 /**
  * A window over planes (…, height, width): each length becomes ⌊(length + 2 padding - dilation (kernel - 1) - 1) / stride⌋ + 1.
  * Source: PyTorch, Conv2d.
  */
 export const windowOf = (what: string, plane: Shape, kernel: Pair, options: WindowOptions): Window => {
   const { stride = 1, padding = 0, dilation = 1 } = options
-  const [height = 0, width = 0] = plane.slice(-2)
+  const [height, width] = [plane.at(-2) ?? 0, plane.at(-1) ?? 0]
   const [kernelHeight, kernelWidth] = pairOf(kernel)
   const [strideHeight, strideWidth] = pairOf(stride)
   const [paddingHeight, paddingWidth] = pairOf(padding)
   const [dilationHeight, dilationWidth] = pairOf(dilation)
-  const positive = [kernelHeight, kernelWidth, strideHeight, strideWidth, dilationHeight, dilationWidth]
-  if (
-    !positive.every(n => Number.isInteger(n) && n > 0) ||
-    ![paddingHeight, paddingWidth].every(n => n >= 0 && n % 1 === 0)
-  )
+  const down = isPositive(kernelHeight) && isPositive(strideHeight) && isPositive(dilationHeight)
+  const across = isPositive(kernelWidth) && isPositive(strideWidth) && isPositive(dilationWidth)
+  if (!down || !across || !isNatural(paddingHeight) || !isNatural(paddingWidth))
     throw new ShapeError(
       `${what}: kernel [${kernel}], stride [${stride}] and dilation [${dilation}] must be positive integers, padding [${padding}] at least 0`,
     )
-  const places = (length: number, size: number, step: number, around: number, apart: number): number =>
-    Math.floor((length + 2 * around - apart * (size - 1) - 1) / step) + 1
   const outHeight = places(height, kernelHeight, strideHeight, paddingHeight, dilationHeight)
   const outWidth = places(width, kernelWidth, strideWidth, paddingWidth, dilationWidth)
   if (outHeight < 1 || outWidth < 1)
@@ -49,8 +51,18 @@ export const windowOf = (what: string, plane: Shape, kernel: Pair, options: Wind
       `${what}: a window of [${kernel}] with dilation [${dilation}] does not fit [${height},${width}] with padding [${padding}]`,
     )
   return {
-    ...{ height, width, outHeight, outWidth, kernelHeight, kernelWidth },
-    ...{ strideHeight, strideWidth, paddingHeight, paddingWidth, dilationHeight, dilationWidth },
+    height,
+    width,
+    outHeight,
+    outWidth,
+    kernelHeight,
+    kernelWidth,
+    strideHeight,
+    strideWidth,
+    paddingHeight,
+    paddingWidth,
+    dilationHeight,
+    dilationWidth,
   }
 }
 
