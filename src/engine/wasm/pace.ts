@@ -13,8 +13,11 @@ const LOOK = 4
 export const WORKER_LOOKS = 100_000
 /** The caller waits awake for the cost of so many shares, between these nanoseconds. */
 const PATIENCE = { shares: 4, least: 20_000, most: 1_000_000 }
-/** Nanoseconds of work on one thread after a call that went badly; twice as many each time, some less after each that went well. */
-const RETREAT = { least: 100_000, most: 200_000_000, decay: 0.85 }
+/**
+ * Nanoseconds of work on one thread after a call that went badly; twice as many each time, some less after each that went well. Fewer at most where
+ * workers took the caller's processor: that cost little, and the host soon moves them.
+ */
+const RETREAT = { least: 100_000, most: 100_000_000, crowded: 5_000_000, decay: 0.85 }
 
 /** How a split call went. */
 export interface Outcome {
@@ -60,12 +63,12 @@ export class Pace {
   learn({ shares, own, threads, prompt }: Outcome): void {
     // Without help the caller lost nothing: a thread of the host's had the processor for a moment, or the worker is still waking.
     if (own === shares) return
+    const late = !prompt && this.#short
     // Workers that run nearly all sit on the caller's processor.
-    const fair = 2 * threads * own >= shares
-    if (fair && (prompt || !this.#short)) this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
-    else {
-      this.#alone = this.#retreat
+    const crowded = 2 * threads * own < shares
+    if (late || crowded) {
+      this.#alone = late ? this.#retreat : Math.min(this.#retreat, RETREAT.crowded)
       this.#retreat = Math.min(RETREAT.most, this.#retreat * 2)
-    }
+    } else this.#retreat = Math.max(RETREAT.least, this.#retreat * RETREAT.decay)
   }
 }
