@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Shape, type Tensor, tensor } from '../tensor/tensor.ts'
 import { expectShape } from './axis.ts'
-import { binary, multiply, scale, subtract } from './binary.ts'
+import { binary, multiply, scalar, scale, subtract } from './binary.ts'
 import type { Planes } from './convolution.ts'
 import { full } from './fill.ts'
 import { scatterAdd } from './gather.ts'
@@ -56,7 +56,7 @@ export const maxPool = (x: Tensor, options: PoolOptions): Tensor<Planes> => {
   return y
 }
 
-/** dy goes to the first element, row by row, that is the largest under its window. */
+/** dy goes to the first element, row by row, that is the largest under its window; NaN is larger than all. */
 export const maxPoolPullback = (dy: Tensor, x: Tensor, options: PoolOptions): Tensor<Planes> => {
   const [batch, channels, height, width] = expectPlanes('maxPoolPullback', x)
   const sizes = sizesOf('maxPoolPullback', x.shape, options)
@@ -79,7 +79,10 @@ export const maxPoolPullback = (dy: Tensor, x: Tensor, options: PoolOptions): Te
         Float64Array.from(ids, id => (id < height * width ? 1 : 0)),
       )
       for (let k = 0; k < window; k++) {
-        const equal = multiply(binary('greaterEqual', slice(seen, 0, k, 1), largest), slice(inside, 0, k, 1))
+        const one = slice(seen, 0, k, 1)
+        const isNumber = binary('greaterEqual', one, one)
+        const isLargest = binary('maximum', binary('greaterEqual', one, largest), subtract(scalar(one, 1), isNumber))
+        const equal = multiply(isLargest, slice(inside, 0, k, 1))
         const takes = multiply(equal, free)
         free = subtract(free, takes)
         given.push(multiply(d, takes))

@@ -24,6 +24,9 @@ export const pairOf = (value: Pair): readonly [number, number] => (typeof value 
 const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0
 const isNatural = (n: number): boolean => Number.isInteger(n) && n >= 0
 
+/** Engines count places of a plane in 32 bits. */
+const COUNTABLE = 2 ** 31
+
 const places = (length: number, size: number, step: number, around: number, apart: number): number =>
   Math.floor((length + 2 * around - apart * (size - 1) - 1) / step) + 1
 
@@ -43,6 +46,11 @@ export const windowOf = (what: string, plane: Shape, kernel: Pair, options: Wind
   if (!down || !across || !isNatural(paddingHeight) || !isNatural(paddingWidth))
     throw new ShapeError(
       `${what}: kernel [${kernel}], stride [${stride}] and dilation [${dilation}] must be positive integers, padding [${padding}] at least 0`,
+    )
+  const padded = (height + 2 * paddingHeight) * (width + 2 * paddingWidth)
+  if (Math.max(padded, strideHeight * strideWidth, dilationHeight * dilationWidth) >= COUNTABLE)
+    throw new ShapeError(
+      `${what}: [${height},${width}] with padding [${padding}], stride [${stride}] and dilation [${dilation}] has more than 2^31 places`,
     )
   const outHeight = places(height, kernelHeight, strideHeight, paddingHeight, dilationHeight)
   const outWidth = places(width, kernelWidth, strideWidth, paddingWidth, dilationWidth)

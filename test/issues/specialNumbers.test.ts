@@ -5,6 +5,7 @@ import { activation, activationWithSlope } from '../../src/kernel/activation.ts'
 import { convolutionInputGradient } from '../../src/kernel/convolution.ts'
 import { groupNorm, groupNormPullback } from '../../src/kernel/groupNorm.ts'
 import { linear } from '../../src/kernel/linear.ts'
+import { maxPoolPullback } from '../../src/kernel/pool.ts'
 import { softmax } from '../../src/kernel/softmax.ts'
 import { unary } from '../../src/kernel/unary.ts'
 import { quantizedMatrix } from '../../src/tensor/quantizedMatrix.ts'
@@ -28,11 +29,25 @@ for (const { name, make } of engines) {
         'NaN stays NaN, whatever its bits',
       )
 
-      const large = tensor(engine, [6], [1e18, -1e18, 1e12, -1e12, 50, -50])
+      const large = tensor(engine, [8], [3e38, -3e38, 1e18, -1e18, 1e12, -1e12, 50, -50])
       for (const kind of ['gelu', 'geluTanh', 'silu'] as const)
         t.ok(
           list(activationWithSlope(kind, large).slope).every((slope, i) => Math.abs(slope - ((i + 1) % 2)) < 1e-6),
           `slopes of ${kind} far out`,
+        )
+
+      const plane = (numbers: readonly number[]) => tensor(engine, [1, 1, 2, 2], numbers)
+      const one = tensor(engine, [1, 1, 1, 1], [1])
+      for (const [numbers, place] of [
+        [[Number.NaN, Number.NaN, Number.NaN, Number.NaN], 0],
+        [[1, Number.NaN, 3, Number.NaN], 1],
+        [[1, Infinity, Infinity, 2], 1],
+        [[-Infinity, -Infinity, -Infinity, -Infinity], 0],
+      ] as const)
+        t.deepEqual(
+          list(maxPoolPullback(one, plane(numbers), { window: 2 })),
+          numbers.map((_, i) => (i === place ? 1 : 0)),
+          `the largest of ${numbers} takes the gradient`,
         )
 
       for (const value of [Infinity, -Infinity, Number.NaN]) {

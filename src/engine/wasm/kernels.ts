@@ -41,13 +41,16 @@ export const hasRelaxedSimd = (): boolean => {
 const isKernels = (exports: object): exports is Kernels =>
   kernelNames.every(name => typeof Reflect.get(exports, name) === 'function')
 
-/** A kernel's return type has a sign: sizes in bytes lose theirs, so that from 2 GiB on they are not negative. */
+/** An integer that a kernel returns has a sign: sizes in bytes lose theirs, so that from 2 GiB on they are not negative. Those returned as f64 may be larger. */
 const unsigned = (exports: WebAssembly.Exports): object =>
   Object.fromEntries(
     Object.entries(exports).map(([name, kernel]) => [
       name,
       typeof kernel === 'function' && name.endsWith('Scratch')
-        ? (...sizes: readonly number[]) => kernel(...sizes) >>> 0
+        ? (...sizes: readonly number[]) => {
+            const bytes = kernel(...sizes)
+            return bytes < 0 ? bytes + 2 ** 32 : bytes
+          }
         : kernel,
     ]),
   )

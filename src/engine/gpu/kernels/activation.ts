@@ -28,7 +28,8 @@ const VALUE: Readonly<Record<Activation, string>> = {
 const SLOPE: Readonly<Record<Activation, string>> = {
   relu: 'if (u > 0) { return 1; } return 0;',
   gelu: `${ERF_OF_U} return 0.5 * (1 + e) + u * ${1 / Math.sqrt(2 * Math.PI)} * Math.exp(-0.5 * u * u);`,
-  geluTanh: `${TANH_OF_U} return 0.5 * (1 + t) + 0.5 * u * (1 - t * t) * ${Math.sqrt(2 / Math.PI)} * (1 + ${3 * 0.044715} * u * u);`,
+  // t is -1 or 1 long before u u would be infinite.
+  geluTanh: `${TANH_OF_U} const w = Math.max(Math.min(u, 1e9), -1e9); return 0.5 * (1 + t) + 0.5 * w * (1 - t * t) * ${Math.sqrt(2 / Math.PI)} * (1 + ${3 * 0.044715} * w * w);`,
   silu: `${SIGMOID_OF_U} return s * (1 + u * (1 - s));`,
   tanh: `${TANH_ITSELF} return 1 - t * t;`,
   sigmoid: `${SIGMOID_OF_U} return s * (1 - s);`,

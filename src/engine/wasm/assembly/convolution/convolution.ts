@@ -10,15 +10,15 @@ export function spanOf(positions: i32, stride: i32, kernel: i32, dilation: i32):
   return (positions - 1) * stride + (kernel - 1) * dilation + 1
 }
 
-/** Bytes of scratch memory of `convolution` and `convolutionWeightGradient`. */
+/** Bytes of scratch memory of `convolution` and `convolutionWeightGradient`: of large borders more than 32 bits count. */
 export function convolutionScratch(
   inputs: i32, outHeight: i32, outWidth: i32, kernelHeight: i32, kernelWidth: i32,
   strideHeight: i32, strideWidth: i32, dilationHeight: i32, dilationWidth: i32,
-): i32 {
+): f64 {
   const high = spanOf(outHeight, strideHeight, kernelHeight, dilationHeight)
   const wide = spanOf(outWidth, strideWidth, kernelWidth, dilationWidth)
-  const tables = inputs * kernelHeight * kernelWidth + outHeight * outWidth + 2 * PANEL
-  return (FIXED + tables + inputs * high * wide + 64) << 2
+  const tables = <f64>inputs * <f64>(kernelHeight * kernelWidth) + <f64>(outHeight * outWidth + 2 * PANEL)
+  return 4.0 * (<f64>(FIXED + 64) + tables + <f64>inputs * <f64>(high * wide))
 }
 
 /** Panels `first` to `end` of all images of y (batch, groups * outputs, outHeight, outWidth). */

@@ -35,19 +35,20 @@ function spanOfGradient(length: i32, positions: i32, kernel: i32, padding: i32, 
   return before(kernel, padding, dilation, stride) + max(positions, (length - 1 + padding) / stride + 1)
 }
 
-/** Bytes of scratch memory of `convolutionInputGradient`, its turned weight included. */
+/** Bytes of scratch memory of `convolutionInputGradient`, its turned weight included: of large borders and strides more than 32 bits count. */
 export function convolutionInputGradientScratch(
   inputs: i32, outputs: i32, height: i32, width: i32, outHeight: i32, outWidth: i32, kernelHeight: i32, kernelWidth: i32,
   strideHeight: i32, strideWidth: i32, paddingHeight: i32, paddingWidth: i32, dilationHeight: i32, dilationWidth: i32,
-): i32 {
+): f64 {
   const high = spanOfGradient(height, outHeight, kernelHeight, paddingHeight, dilationHeight, strideHeight)
   const wide = spanOfGradient(width, outWidth, kernelWidth, paddingWidth, dilationWidth, strideWidth)
-  const window = kernelHeight * kernelWidth
-  const pixels = divideUp(height, strideHeight) * divideUp(width, strideWidth)
+  const window = <f64>(kernelHeight * kernelWidth)
+  const pixels = <f64>(divideUp(height, strideHeight) * divideUp(width, strideWidth) + PANEL)
   const phases = strideHeight * strideWidth
-  const apart = phases > 1 ? inputs * (pixels + PANEL) : 0
-  const tables = outputs * window + phases * PANEL + pixels + PANEL
-  return (FIXED + tables + outputs * high * wide + apart + inputs * outputs * window + 64) << 2
+  const apart: f64 = phases > 1 ? <f64>inputs * pixels : 0.0
+  const tables = <f64>outputs * window + <f64>phases * <f64>PANEL + pixels
+  const turned = <f64>inputs * <f64>outputs * window
+  return 4.0 * (<f64>(FIXED + 64) + tables + <f64>outputs * <f64>high * <f64>wide + apart + turned)
 }
 
 /**
