@@ -16,7 +16,7 @@ import { outputChannels } from '../../src/codec/picture.ts'
 import type { UnetConfig } from '../../src/codec/unet.ts'
 import { add, id, residual, sequence } from '../../src/compose.ts'
 import { type Initializer, zerosInit } from '../../src/context.ts'
-import { type Apply, define, type Wire } from '../../src/define.ts'
+import { define, type Wire } from '../../src/define.ts'
 import { InputError, ShapeError } from '../../src/errors.ts'
 import type { Operator } from '../../src/operator.ts'
 import { scoped } from '../../src/scoped.ts'
@@ -83,14 +83,13 @@ export const spatialAttention = ({
       unpatchify(1, plane),
     ),
   )
+  const toPixels = sequence(norm('cross_norm', groups), patchify(1))
+  const listen = crossAttention({ width: channels, heads, bias: true, init: zerosInit })
+  const toPlanes = unpatchify(1, plane)
   const heard = define<readonly [Planes, Hidden], Planes>((at, input) => {
     const [x, context] = at.pair(input)
-    const pixels = at(at(x, norm('cross_norm', groups)), patchify(1))
-    const attended = at(
-      at.both(pixels, context),
-      crossAttention({ width: channels, heads, bias: true, init: zerosInit }),
-    )
-    return at(at.both(x, at(attended, unpatchify(1, plane))), add<Planes>())
+    const attended = at(at.both(at(x, toPixels), context), listen)
+    return at(at.both(x, at(attended, toPlanes)), add<Planes>())
   })
   return define<readonly [Planes, Hidden], Planes>((at, input) => {
     const [x, context] = at.pair(input)
@@ -99,86 +98,103 @@ export const spatialAttention = ({
   })
 }
 
+/** A residual block and, where its resolution has it, the attention behind it. */
+interface Stage {
+  readonly block: Operator<readonly [Planes, Hidden], Planes>
+  readonly attend: Operator<readonly [Planes, Hidden], Planes> | null
+}
+
 /**
  * (pictures, condition (batch, 1, 4 model_channels), context (batch, time, context_dim)) -> a prediction of the pictures' shape. Resolutions halve down to the middle and
  * double up again, each joined with what it was on the way down. The context is read by cross-attention only, where the configuration has it.
  */
 export const unetBody = (config: UnetConfig): Operator<readonly [Planes, Hidden, Hidden], Planes> => {
   const { channel_mult, num_res_blocks, norm_num_groups: groups, num_heads: heads, patch_size: patch } = config
+  const cross = config.context_dim !== null
   const widths = channel_mult.map(factor => factor * config.model_channels)
   const [top = 0] = widths
-  const plane = [config.height / patch, config.width / patch] as const
-  const planeAt = (level: number) => [plane[0] / 2 ** level, plane[1] / 2 ** level] as const
-  const toChannels = sequence(patchify(patch), unpatchify(1, plane))
-  const toPixels = sequence(patchify(1), unpatchify(patch, [config.height, config.width]))
+  const bottom = widths.length - 1
+  const [rows, columns] = [config.height / patch, config.width / patch]
+  const attention = (name: string, channels: number, level: number) =>
+    scoped(name, spatialAttention({ channels, heads, groups, plane: [rows / 2 ** level, columns / 2 ** level], cross }))
+  const stage = (way: string, level: number, i: number, inputs: number, width: number): Stage => ({
+    block: scoped(`${way}.${level}.block.${i}`, residualBlock(inputs, width, groups)),
+    attend: config.attention_levels.includes(level) ? attention(`${way}.${level}.attn.${i}`, width, level) : null,
+  })
+
+  let channels = top
+  /** Channels of what is joined on the way up. */
+  const skipped = [top]
+  const down = widths.map((width, level) => {
+    const stages = Array.from({ length: num_res_blocks }, (_, i) => {
+      const made = stage('down', level, i, channels, width)
+      channels = width
+      skipped.push(width)
+      return made
+    })
+    if (level === bottom) return { stages, halve: null }
+    skipped.push(width)
+    const halving = { outputs: width, kernel: 3, padding: 1, stride: 2 }
+    return { stages, halve: convolution2d({ name: `down.${level}.downsample`, ...halving }) }
+  })
+  const middle: readonly Stage[] = [
+    {
+      block: scoped('mid.block.0', residualBlock(channels, channels, groups)),
+      attend: attention('mid.attn', channels, bottom),
+    },
+    { block: scoped('mid.block.1', residualBlock(channels, channels, groups)), attend: null },
+  ]
+  const up = [...widths.entries()].reverse().map(([level, width]) => {
+    const stages = Array.from({ length: num_res_blocks + 1 }, (_, i) => {
+      const made = stage('up', level, i, channels + (skipped.pop() ?? 0), width)
+      channels = width
+      return made
+    })
+    return {
+      stages,
+      double: level === 0 ? null : sequence(upsampleNearest(2), convolution(`up.${level}.upsample`, width)),
+    }
+  })
+  const last = sequence(
+    norm('norm_out', groups),
+    silu<readonly ['batch', 'channels', 'height', 'width']>,
+    convolution('conv_out', outputChannels(config) * patch ** 2, zerosInit),
+  )
+  // Nothing to move where a patch is a pixel.
+  const toChannels = patch === 1 ? id<Planes>() : sequence(patchify(patch), unpatchify(1, [rows, columns]))
+  const toPixels = patch === 1 ? id<Planes>() : sequence(patchify(1), unpatchify(patch, [config.height, config.width]))
+  const first = sequence(toChannels, convolution('conv_in', top))
+
   return define<readonly [Planes, Hidden, Hidden], Planes>((at, input) => {
     const [image, condition, context] = at.triple(input)
     const heard = context.value.shape[2]
-    if (config.context_dim !== null && heard !== config.context_dim)
+    if (cross && heard !== config.context_dim)
       throw new ShapeError(
         `context: expected hidden states of the U-Net's context_dim ${config.context_dim}, found ${heard}`,
       )
-    const block = (name: string, x: Wire<Planes>, inputs: number, outputs: number) =>
-      at(at.both(x, condition), scoped(name, residualBlock(inputs, outputs, groups)))
-    const attend = (name: string, x: Wire<Planes>, channels: number, level: number) =>
-      at(
-        at.both(x, context),
-        scoped(
-          name,
-          spatialAttention({ channels, heads, groups, plane: planeAt(level), cross: config.context_dim !== null }),
-        ),
-      )
-    const attends = (level: number): boolean => config.attention_levels.includes(level)
-
-    let x = at(patched(at, image, patch, toChannels), convolution('conv_in', top))
-    let channels = top
-    const skips: { readonly x: Wire<Planes>; readonly channels: number }[] = [{ x, channels }]
-    widths.forEach((width, level) => {
-      for (let i = 0; i < num_res_blocks; i++) {
-        x = block(`down.${level}.block.${i}`, x, channels, width)
-        if (attends(level)) x = attend(`down.${level}.attn.${i}`, x, width, level)
-        channels = width
-        skips.push({ x, channels })
-      }
-      if (level + 1 === widths.length) return
-      const halve = convolution2d({
-        name: `down.${level}.downsample`,
-        outputs: width,
-        kernel: 3,
-        padding: 1,
-        stride: 2,
-      })
-      x = at(x, halve)
-      skips.push({ x, channels })
-    })
-    const bottom = widths.length - 1
-    x = block('mid.block.0', x, channels, channels)
-    x = attend('mid.attn', x, channels, bottom)
-    x = block('mid.block.1', x, channels, channels)
-    for (let level = bottom; level >= 0; level--) {
-      const width = widths[level] ?? 0
-      for (let i = 0; i <= num_res_blocks; i++) {
-        const skip = skips.pop()
-        if (skip === undefined) throw new RangeError('more blocks up than down')
-        const joined = at(at.both(x, skip.x), joinChannels)
-        x = block(`up.${level}.block.${i}`, joined, channels + skip.channels, width)
-        if (attends(level)) x = attend(`up.${level}.attn.${i}`, x, width, level)
-        channels = width
-      }
-      if (level > 0) x = at(at(x, upsampleNearest(2)), convolution(`up.${level}.upsample`, width))
+    const through = (x: Wire<Planes>, { block, attend }: Stage): Wire<Planes> => {
+      const y = at(at.both(x, condition), block)
+      return attend === null ? y : at(at.both(y, context), attend)
     }
-    const last = sequence(
-      norm('norm_out', groups),
-      silu<readonly ['batch', 'channels', 'height', 'width']>,
-      convolution('conv_out', outputChannels(config) * patch ** 2, zerosInit),
-    )
-    return patched(at, at(x, last), patch, toPixels)
+    let x = at(image, first)
+    const skips = [x]
+    for (const { stages, halve } of down) {
+      for (const stage of stages) {
+        x = through(x, stage)
+        skips.push(x)
+      }
+      if (halve === null) continue
+      x = at(x, halve)
+      skips.push(x)
+    }
+    x = middle.reduce(through, x)
+    for (const { stages, double } of up) {
+      for (const stage of stages) x = through(at(at.both(x, skips.pop() ?? x), joinChannels), stage)
+      if (double !== null) x = at(x, double)
+    }
+    return at(at(x, last), toPixels)
   })
 }
-
-/** Nothing to move where a patch is a pixel. */
-const patched = (at: Apply, x: Wire<Planes>, patch: number, move: Operator<Planes, Planes>): Wire<Planes> =>
-  patch === 1 ? x : at(x, move)
 
 /**
  * A U-Net told the noise level and the class. A configuration with a `context_dim` is one told texts: an InputError. Source: Ho et al., arXiv 2006.11239; Dhariwal &
@@ -188,12 +204,13 @@ export const unet = (config: UnetConfig): ClassConditionalModel => {
   if (config.context_dim !== null)
     throw new InputError(`context_dim: expected none for a U-Net that is told classes, found ${config.context_dim}`)
   const width = conditionWidth(config)
+  const timed = timeCondition({ name: 'time_embed', width, frequencies: FREQUENCIES })
+  const labelled = embedding({ name: 'label_emb', vocabulary: config.num_classes + 1, width })
+  const body = unetBody(config)
   return define<Noisy, Planes>((at, input) => {
     const [image, times, labels] = at.triple(input)
-    const time = at(times, timeCondition({ name: 'time_embed', width, frequencies: FREQUENCIES }))
-    const label = at(labels, embedding({ name: 'label_emb', vocabulary: config.num_classes + 1, width }))
-    const condition = at(at.both(time, label), add<Hidden>())
-    return at(at.all(image, condition, condition), unetBody(config))
+    const condition = at(at.both(at(times, timed), at(labels, labelled)), add<Hidden>())
+    return at(at.all(image, condition, condition), body)
   })
 }
 
@@ -205,9 +222,11 @@ export const textUnet = (config: UnetConfig, encoder: Operator<Tokens, Hidden>):
   if (config.context_dim === null)
     throw new InputError('context_dim: expected the width of the hidden states of texts, found none')
   const width = conditionWidth(config)
+  const timed = timeCondition({ name: 'time_embed', width, frequencies: FREQUENCIES })
+  const read = scoped('text_encoder', encoder)
+  const body = unetBody(config)
   return define<Noisy, Planes>((at, input) => {
     const [image, times, text] = at.triple(input)
-    const condition = at(times, timeCondition({ name: 'time_embed', width, frequencies: FREQUENCIES }))
-    return at(at.all(image, condition, at(text, scoped('text_encoder', encoder))), unetBody(config))
+    return at(at.all(image, at(times, timed), at(text, read)), body)
   })
 }
