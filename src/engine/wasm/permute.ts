@@ -22,6 +22,12 @@ const axesOf = (shape: readonly number[], order: readonly number[]): Axis[] => {
   return axes
 }
 
+/** The innermost of the longest axes, -1 of none. */
+const longestOf = (axes: readonly Axis[]): number => {
+  const longest = Math.max(...axes.map(({ length }) => length))
+  return axes.findLastIndex(({ length }) => length === longest)
+}
+
 /** Runs of x that stay whole are copied, else x's last axis and the result's are turned in tiles. Addresses in bytes. */
 export const permute = (
   kernels: Kernels,
@@ -34,8 +40,8 @@ export const permute = (
   const axes = axesOf(shape, order)
   const last = axes.at(-1) ?? { length: 1, stride: 1 }
   const strides = axes.map((_, i) => axes.slice(i + 1).reduce((product, axis) => product * axis.length, 1))
-  // The axis that the kernel walks beside the last one.
-  const beside = last.stride === 1 ? axes.length - 2 : axes.findIndex(axis => axis.stride === 1)
+  // The axis that the kernel walks beside the last one: the longest, so that calls are few.
+  const beside = last.stride === 1 ? longestOf(axes.slice(0, -1)) : axes.findIndex(axis => axis.stride === 1)
   const second = axes[beside] ?? { length: 1, stride: 0 }
   const secondStride = strides[beside] ?? 0
   const walk = (axis: number, to: number, from: number): void => {
