@@ -6,8 +6,9 @@ import { orThrow } from '../src/codec/decode.ts'
 import { utf8 } from '../src/codec/json.ts'
 import { InputError } from '../src/errors.ts'
 import { cifar10Classes, readCifar10 } from '../src/format/cifar10.ts'
+import { fitPictures } from '../src/format/fitPictures.ts'
 import { isIdx, readIdx } from '../src/format/idx.ts'
-import { joinPictures, type PictureSet, type Pictures } from '../src/format/pictures.ts'
+import { describeSize, joinPictures, type PictureSet, type Pictures } from '../src/format/pictures.ts'
 import { readPng } from '../src/format/png.ts'
 import { onPath, readBytes } from './files.ts'
 
@@ -55,8 +56,12 @@ const labelsBeside = (path: string): string | null => {
   return [labels, `${labels}.gz`].map(other => join(dirname(path), other)).find(other => existsSync(other)) ?? null
 }
 
+/** The largest square about the middle of each picture, at this side; all of it as it is where null. */
+const squared = <P extends Pictures>(pictures: P, side: number | null): P =>
+  side === null ? pictures : { ...pictures, ...fitPictures(pictures, { height: side, width: side }) }
+
 /** PNG files of one folder, by name; those of each of its folders are a class. A folder without any, or a hidden one, is none. */
-const readPngFolder = (path: string): PictureSet => {
+const readPngFolder = (path: string, side: number | null): PictureSet => {
   const inside = entriesOf(path).filter(name => !name.startsWith('.') && isFolder(join(path, name)))
   const classes = inside.filter(name => pngsOf(join(path, name)).length > 0)
   const files = classes.length === 0 ? [pngsOf(path)] : classes.map(name => pngsOf(join(path, name)))
@@ -64,7 +69,13 @@ const readPngFolder = (path: string): PictureSet => {
   const parts: Pictures[] = []
   files.forEach((list, label) => {
     for (const file of list) {
-      parts.push(orThrow(readPng(readBytes(file), file)))
+      const picture = squared(orThrow(readPng(readBytes(file), file)), side)
+      const [first = picture] = parts
+      if (describeSize(picture) !== describeSize(first))
+        throw new InputError(
+          `${file}: expected ${describeSize(first)}, as the pictures before, found ${describeSize(picture)}${picture.channels === first.channels ? '; see --size' : ''}`,
+        )
+      parts.push(picture)
       labels.push(label)
     }
   })
@@ -111,11 +122,7 @@ const readCifarFiles = (paths: readonly string[], folder: string): PictureSet =>
   classes: cifarClasses(folder),
 })
 
-/**
- * All pictures of a path. A folder: MNIST's training files, CIFAR-10's, or PNG files (those in folders are of the class that the folder is named after). A
- * file: an IDX file, with its labels beside; a CIFAR-10 file; one PNG. Anything else is an InputError that says where.
- */
-export const readPictures = (path: string): PictureSet => {
+const readAny = (path: string, side: number | null): PictureSet => {
   if (isFolder(path)) {
     const names = entriesOf(path)
     const idx = names.find(name => IDX.test(name))
@@ -126,12 +133,19 @@ export const readPictures = (path: string): PictureSet => {
         batches.map(name => join(path, name)),
         path,
       )
-    return readPngFolder(path)
+    return readPngFolder(path, side)
   }
   if (PNG.test(path)) return { ...orThrow(readPng(readBytes(path), path)), labels: null, classes: [] }
   const bytes = unpacked(path)
   return isIdx(bytes) ? readMnist(path) : readCifarFiles([path], dirname(path))
 }
+
+/**
+ * All pictures of a path. A folder: MNIST's training files, CIFAR-10's, or PNG files (those in folders are of the class that the folder is named after). A
+ * file: an IDX file, with its labels beside; a CIFAR-10 file; one PNG. With a side, the largest square about the middle of each, shrunk or enlarged to it. Anything
+ * else is an InputError that says where.
+ */
+export const readPictures = (path: string, side: number | null = null): PictureSet => squared(readAny(path, side), side)
 
 /** One picture of a PNG file. */
 export const readPicture = (path: string): Pictures => orThrow(readPng(readBytes(path), path))

@@ -3,11 +3,11 @@ import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
 import { DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
-import { nonEmptyText, nullable, positiveInteger, text, where, withDefault } from '../../src/codec/fields.ts'
+import { nonEmptyText, nullable, positiveInteger, text, where } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { pictureCount } from '../../src/codec/picture.ts'
 import { InputError } from '../../src/errors.ts'
-import { pictureGrid } from '../../src/format/pictureGrid.ts'
+import { gridSize, pictureGrid } from '../../src/format/pictureGrid.ts'
 import type { Pictures } from '../../src/format/pictures.ts'
 import { openDenoiser } from '../diffusion/denoisingFolder.ts'
 import { diffuse, type Shown } from '../diffusion/diffuse.ts'
@@ -15,7 +15,8 @@ import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } fr
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
 import { bundledDigits, modelPath } from './modelPath.ts'
-import { expectWritable, picturesOf, readFitting, writeFrames, writeGrid } from './pictureFiles.ts'
+import { expectAnimation, expectWritable, picturesOf, readFitting, writeFrames, writeGrid } from './pictureFiles.ts'
+import { counted } from './printer.ts'
 import { terminalPictures } from './terminalPictures.ts'
 
 const help = {
@@ -38,7 +39,7 @@ const DiffuseFlags = t.type({
   prompt: nullable(t.readonlyArray(nonEmptyText, 'texts')),
   count: nullable(fromText(pictureCount)),
   out: nullable(fileOf('.png')),
-  zoom: withDefault(fromText(positiveInteger), 4),
+  zoom: nullable(fromText(positiveInteger)),
   frames: nullable(fileOf('.gif')),
   init: nullable(nonEmptyText),
   mask: nullable(nonEmptyText),
@@ -47,6 +48,8 @@ const DiffuseFlags = t.type({
 /** Pictures of each class where no number is given: one for the terminal; for a file rows of a grid of all classes, or a square of one. */
 const ROWS = 4
 const SQUARE = 16
+/** Side of the square that a pixel becomes in files. */
+const ZOOM = 4
 
 /** Class ids of a list of ids or names. */
 const classesOf = (text: string, { class_names: names }: DenoisingConfig): number[] =>
@@ -95,16 +98,24 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
     throw new InputError('--strength: expected --init too, the picture to do over, and no --mask')
   if (own.repeats !== undefined && asked.mask === null)
     throw new InputError('--repeats: expected --mask too, which says what is made up anew')
+  const toFile = asked.out !== null || asked.frames !== null
+  if (asked.zoom !== null && !toFile) throw new InputError('--zoom: expected --out or --frames too, found neither')
   for (const file of [asked.out, asked.frames]) if (file !== null) expectWritable(file)
   const path = modelPath(folder ?? bundledDigits())
   const { engine, why } = await engineOf(flags)
   const opened = openDenoiser(path, engine)
   const { config } = opened
   const size = pictureSizeOf(config)
-  const toFile = asked.out !== null || asked.frames !== null
   const wanted = askedFor(asked, config)
   const usual = (wanted ?? config.class_names).length <= 1 ? SQUARE : toFile ? ROWS : 1
   const { labels, columns } = layoutOf(wanted, asked.count ?? usual, config)
+  if (own.guidance !== undefined && config.class_names.length === 0 && config.text_encoder === null)
+    throw new InputError('--guidance: expected a model that is told classes or texts, found one that is told nothing')
+  const grid = { columns, zoom: asked.zoom ?? ZOOM }
+  if (toFile) {
+    const drawn = gridSize({ count: labels.length, height: size.height, width: size.width }, grid)
+    if (asked.frames !== null) expectAnimation(drawn, steps)
+  }
   const init = asked.init === null ? {} : { init: readFitting(asked.init, size) }
   // White is to be made up.
   const mask = asked.mask === null ? {} : { mask: readFitting(asked.mask, size).map(value => (value > 0 ? 0 : 1)) }
@@ -112,20 +123,22 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const frames$ = diffuse(opened, engine, { ...own, ...init, ...mask, labels, lastOnly: !watched })
 
   say.note(why)
-  say.note(`${labels.length} pictures, ${steps} steps of ${sampler}, guidance ${guidance}, seed ${seed}`)
+  say.note(
+    `${counted(labels.length, 'picture')}, ${counted(steps, 'step')} of ${sampler}, guidance ${guidance}, seed ${seed}`,
+  )
   const screen = flags.json === true ? null : terminalPictures(io, columns)
   const animation: Pictures[] = []
   const began = performance.now()
   const last = await consume(frames$, io, frame => {
     const pictures = picturesOf(frame.sample, size, labels.length)
-    if (asked.frames !== null) animation.push(pictureGrid(pictures, { columns, zoom: asked.zoom }))
+    if (asked.frames !== null) animation.push(pictureGrid(pictures, grid))
     screen?.frame(pictures)
     say.result({ step: frame.step, steps: frame.steps, sigma: frame.sigma }, '')
   })
   if (last === null) return
   const seconds = (performance.now() - began) / 1000
   const pictures = picturesOf(last.sample, size, labels.length)
-  if (asked.out !== null) writeGrid(asked.out, pictures, columns, asked.zoom)
+  if (asked.out !== null) writeGrid(asked.out, pictures, columns, grid.zoom)
   if (asked.frames !== null) await writeFrames(asked.frames, animation)
   screen?.end(pictures, !toFile)
   for (const file of [asked.out, asked.frames]) if (file !== null) say.result({ file }, `${file}\n`)

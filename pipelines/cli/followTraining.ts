@@ -5,7 +5,7 @@ import { ensureFolder } from '../files.ts'
 import type { RunStep, Snapshot } from '../runTraining.ts'
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
-import { grouped, type Printer } from './printer.ts'
+import { counted, grouped, type Printer } from './printer.ts'
 import { progressBar } from './progressBar.ts'
 
 /** A training over pictures in a folder, ready to run. */
@@ -29,13 +29,13 @@ export const followTraining = async <S>(
   io: Io,
 ): Promise<void> => {
   const first = from?.step ?? 0
-  say.note(`${grouped(training.count)} pictures to train on, ${grouped(validation?.count ?? 0)} held out`)
+  say.note(`${counted(training.count, 'picture')} to train on, ${grouped(validation?.count ?? 0)} held out`)
   if (inexact !== null) say.note(inexact)
   say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
   const amount = options.batch * options.accumulate
   const [start, total] = [first * amount, options.steps * amount]
-  const counted = progress<RunStep<S>>({ amount: () => amount, start, total })
-  await consume(steps$.pipe(counted, progressBar(io, start, total, 'pictures')), io, ({ value }) => {
+  const metered = progress<RunStep<S>>({ amount: () => amount, start, total })
+  await consume(steps$.pipe(metered, progressBar(io, start, total, 'pictures')), io, ({ value }) => {
     const { step, loss, rate, validation: measured, shown } = value
     const samples = shown === null ? null : join(out, 'samples', `${String(step).padStart(6, '0')}.png`)
     if (samples !== null && shown !== null) {

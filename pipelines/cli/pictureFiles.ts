@@ -13,6 +13,9 @@ import { readPicture } from '../readPictures.ts'
 /** Milliseconds a frame of an animation. */
 const DELAY = 80
 const LAST_DELAY = 1500
+/** The format counts a side in 16 bits. */
+const GIF_SIDE = 2 ** 16 - 1
+const GIF_PIXELS = 2 ** 28
 
 type Size = Pick<NetworkConfig, 'in_channels' | 'height' | 'width'>
 
@@ -53,6 +56,14 @@ export const expectWritable = (path: string): void =>
 /** All pictures on one, as PNG. */
 export const writeGrid = (path: string, pictures: Pictures, columns: number, zoom: number): void =>
   replaceFile(path, [writePng(pictureGrid(pictures, { columns, zoom }))])
+
+/** Frames that a GIF has no numbers for, or memory no room, are an InputError now, not after the work. */
+export const expectAnimation = ({ height, width }: Pick<Pictures, 'height' | 'width'>, frames: number): void => {
+  if (Math.max(height, width) > GIF_SIDE || frames * height * width > GIF_PIXELS)
+    throw new InputError(
+      `--frames: expected sides of at most ${GIF_SIDE} and ${GIF_PIXELS} pixels in all, found ${frames} frames of ${width} x ${height}`,
+    )
+}
 
 /** Grids in a row as an animated GIF. */
 export const writeFrames = async (path: string, grids: readonly Pictures[]): Promise<void> =>

@@ -42,3 +42,6 @@ export const printer = ({ stdout, stderr }: Io, json: boolean): Printer => {
 
 /** A number with thousands separated: 1,024. */
 export const grouped = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+
+/** 1 picture, 2 pictures. */
+export const counted = (count: number, noun: string): string => `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`

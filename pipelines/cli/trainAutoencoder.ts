@@ -3,7 +3,8 @@ import * as t from 'io-ts'
 import { autoencoderTrainingFields } from '../../src/codec/autoencoderTraining.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
-import { flagName } from '../../src/codec/flag.ts'
+import { flagName, fromText } from '../../src/codec/flag.ts'
+import { pictureSide } from '../../src/codec/picture.ts'
 import { autoencoderPresets } from '../diffusion/autoencoderPresets.ts'
 import {
   AutoencoderPresetNameCodec,
@@ -16,7 +17,7 @@ import { engineOf, type Flags, given, printerOf, withCommonFlags, withFlags } fr
 import { followTraining } from './followTraining.ts'
 import type { Io } from './io.ts'
 import { picturesOf, writeGrid } from './pictureFiles.ts'
-import { DATA } from './trainDiffusion.ts'
+import { DATA, SIZE } from './trainDiffusion.ts'
 import { runHelp } from './trainFlags.ts'
 
 const help = {
@@ -30,6 +31,7 @@ const TrainFlags = t.type({
   out: nonEmptyText,
   preset: nullable(AutoencoderPresetNameCodec),
   resume: withDefault(boolean, false),
+  size: nullable(fromText(pictureSide)),
 })
 
 /** Side of the square that a pixel becomes in samples. */
@@ -37,9 +39,9 @@ const ZOOM = 2
 
 const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
-  const asked = decodeOrThrow(TrainFlags, flags, flagName)
+  const { size, ...asked } = decodeOrThrow(TrainFlags, flags, flagName)
   const own = given(flags, Object.keys(autoencoderTrainingFields))
-  const pictures = readPictures(data)
+  const pictures = readPictures(data, size)
   const { engine, why } = await engineOf(flags)
   const folder = await autoencoderTrainingFolder({ ...asked, own, pictures, engine })
   // Pictures above, what latents keep of them below.
@@ -59,6 +61,7 @@ export const addTrainAutoencoder = (program: Command, io: Io): void => {
     .argument('<data>', DATA)
     .requiredOption('--out <folder>', 'where checkpoints and the model go')
     .option('--preset <name>', `${Object.keys(autoencoderPresets).join(', ')} (default: digits)`)
+    .option('--size <pixels>', SIZE)
     .option('--resume', 'go on from the last checkpoint, exactly as if never stopped')
     .addHelpText('after', '\nA preset has its own values; those in brackets hold where it has none.')
   withCommonFlags(withFlags(command, help)).action((data: string, flags: Flags) => run(data, flags, io))

@@ -4,7 +4,8 @@ import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { pictureSizeOf } from '../../src/codec/denoising.ts'
 import { denoisingTrainingFields } from '../../src/codec/denoisingTraining.ts'
 import { boolean, nonEmptyText, nullable, withDefault } from '../../src/codec/fields.ts'
-import { flagName } from '../../src/codec/flag.ts'
+import { flagName, fromText } from '../../src/codec/flag.ts'
+import { pictureSide } from '../../src/codec/picture.ts'
 import { readAutoencoder } from '../diffusion/autoencoderFolder.ts'
 import { captionsOf } from '../diffusion/captions.ts'
 import type { Frame } from '../diffusion/denoise.ts'
@@ -42,19 +43,22 @@ const TrainFlags = t.type({
   captions: nullable(t.union([nonEmptyText, t.literal(true)], 'a file')),
   learnSigma: withDefault(boolean, false),
   resume: withDefault(boolean, false),
+  size: nullable(fromText(pictureSide)),
 })
 
 export const DATA =
   'a folder of MNIST or CIFAR-10 files, or of PNG pictures, those of each class in a folder; or one such file'
+
+export const SIZE = 'side of the squares that pictures are cut to about their middle, shrunk or enlarged (as they are)'
 
 /** Side of the square that a pixel becomes in samples. */
 const ZOOM = 2
 
 const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const say = printerOf(flags, io)
-  const { latent: coder, captions: texts, ...asked } = decodeOrThrow(TrainFlags, flags, flagName)
+  const { latent: coder, captions: texts, size, ...asked } = decodeOrThrow(TrainFlags, flags, flagName)
   const own = given(flags, Object.keys(denoisingTrainingFields))
-  const pictures = readPictures(data)
+  const pictures = readPictures(data, size)
   const latent = coder === null ? null : readAutoencoder(folderSource(modelPath(coder)))
   const { classes } = pictures
   const captions = texts === null ? null : texts === true ? captionsOf(classes) : readCaptions(texts, classes)
@@ -62,9 +66,9 @@ const run = async (data: string, flags: Flags, io: Io): Promise<void> => {
   const folder = await denoisingTrainingFolder({ ...asked, latent, captions, own, pictures, engine })
   const steps$ = trainDenoiserInFolder(folder)
   say.note(why)
-  const size = pictureSizeOf(folder.run.config)
+  const drawn = pictureSizeOf(folder.run.config)
   const write = (path: string, { sample, shape: [count = 0] }: Frame): void =>
-    writeGrid(path, picturesOf(sample, size, count), Math.min(count, 10), ZOOM)
+    writeGrid(path, picturesOf(sample, drawn, count), Math.min(count, 10), ZOOM)
   await followTraining(steps$, folder, write, say, io)
 }
 
@@ -89,6 +93,7 @@ export const addTrainDiffusion = (program: Command, io: Io): void => {
     .option('--weighting <name>', 'what a noise level counts: simple, snr, truncatedSnr, minSnr (simple)')
     .option('--learn-sigma', 'learn the variance of reverse steps too, which the sampler ddpm takes')
     .option('--flip', 'turn pictures left to right at random')
+    .option('--size <pixels>', SIZE)
     .option('--resume', 'go on from the last checkpoint, exactly as if never stopped')
     .addHelpText('after', '\nA preset has its own values; those in brackets hold where it has none.')
   withCommonFlags(withFlags(command, help)).action((data: string, flags: Flags) => run(data, flags, io))

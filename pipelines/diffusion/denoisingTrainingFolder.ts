@@ -87,6 +87,10 @@ const begun = async (given: Given): Promise<DenoisingTrainingFolder> => {
   const options = trainingUnder(DenoisingTrainingOptions, denoisingPresets[preset].training, own, flagName)
   if (latent !== null && options.flip)
     throw new InputError('--flip: expected pictures; latents turned around are not those of pictures turned around')
+  if (learnSigma && options.weighting !== 'simple')
+    throw new InputError(
+      `--weighting: expected simple, by which alone a variance is learnt; found ${options.weighting}`,
+    )
   const text = captions === null ? null : { captions, tokenizer: trainWordTokenizer(captions.flat()) }
   const config = denoisingConfig(denoisingPresets[preset], pictures, {
     autoencoder: latent?.config ?? null,

@@ -22,3 +22,6 @@ export const outputChannels = ({
 
 /** Pictures computed at once: more are no input that any memory was meant for. */
 export const pictureCount = integerIn('an integer from 1 to 65536', n => n >= 1 && n <= 2 ** 16)
+
+/** Pixels along an axis. */
+export const pictureSide = integerIn('an integer from 1 to 4096', n => n >= 1 && n <= 4096)

@@ -10,18 +10,31 @@ export interface GridOptions {
   readonly zoom?: number
 }
 
-/** All pictures on one, in reading order, on a dark ground. One of more than `MOST_PIXELS` is an InputError. */
-export const pictureGrid = (
-  pictures: Pictures,
-  { columns = Math.ceil(Math.sqrt(pictures.count)), gap = 2, zoom = 1 }: GridOptions = {},
-): Pictures => {
+const layoutOf = (
+  { count, height, width }: Pick<Pictures, 'count' | 'height' | 'width'>,
+  { columns = Math.ceil(Math.sqrt(count)), gap = 2, zoom = 1 }: GridOptions,
+) => {
+  const [rowStep, columnStep] = [height * zoom + gap, width * zoom + gap]
+  const size = {
+    height: Math.ceil(count / columns) * rowStep + gap,
+    width: Math.min(columns, count) * columnStep + gap,
+  }
+  if (size.height * size.width > MOST_PIXELS)
+    throw new InputError(`grid: expected at most ${MOST_PIXELS} pixels, found ${size.width} x ${size.height}`)
+  return { ...size, rowStep, columnStep, columns, gap, zoom }
+}
+
+/** The size of a grid of pictures. One of more than `MOST_PIXELS` is an InputError. */
+export const gridSize = (
+  pictures: Pick<Pictures, 'count' | 'height' | 'width'>,
+  options: GridOptions,
+): { readonly height: number; readonly width: number } => layoutOf(pictures, options)
+
+/** All pictures on one, in reading order, on a dark ground. See `gridSize`. */
+export const pictureGrid = (pictures: Pictures, options: GridOptions = {}): Pictures => {
   const { count, channels, pixels } = pictures
   const size = pictureSize(pictures)
-  const [rowStep, columnStep] = [pictures.height * zoom + gap, pictures.width * zoom + gap]
-  const height = Math.ceil(count / columns) * rowStep + gap
-  const width = Math.min(columns, count) * columnStep + gap
-  if (height * width > MOST_PIXELS)
-    throw new InputError(`grid: expected at most ${MOST_PIXELS} pixels, found ${width} x ${height}`)
+  const { height, width, rowStep, columnStep, columns, gap, zoom } = layoutOf(pictures, options)
   const grid = new Uint8Array(channels * height * width)
   for (let i = 0; i < count; i++) {
     const top = gap + Math.floor(i / columns) * rowStep

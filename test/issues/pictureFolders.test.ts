@@ -1,6 +1,6 @@
 /**
  * Folders of pictures as they are found: MNIST under the other names it goes by was read without its labels, unpacked beside its archive with pictures for labels; a link
- * that leads nowhere was a stack trace; folders without pictures, hidden ones too, were classes.
+ * that leads nowhere was a stack trace; folders without pictures, hidden ones too, were classes. Of pictures of several sizes none was named, and nothing made them one.
  */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
@@ -43,4 +43,30 @@ test('a link that leads nowhere is named; folders without pictures are no classe
       () => readPictures(path('set')),
       (error: unknown) => error instanceof InputError && error.message.includes('set/gone: no such file or folder'),
     )
+  }))
+
+test('pictures of several sizes: the first other one is named; with a side each is cut and shrunk to it', async t =>
+  inTemporaryFolder(async path => {
+    mkdirSync(path('set'))
+    const plain = (name: string, channels: number, height: number, width: number, of: (x: number) => number): void => {
+      const pixels = Uint8Array.from({ length: channels * height * width }, (_, i) => of(i % width))
+      writeFileSync(path(`set/${name}.png`), writePng({ count: 1, channels, height, width, pixels }))
+    }
+    plain('1', 1, 4, 4, () => 7)
+    // Of 8 columns the middle 4 are bright.
+    plain('2', 1, 4, 8, x => (x > 1 && x < 6 ? 200 : 0))
+    plain('3', 1, 1, 2, x => 100 * x)
+    const refused = (message: string, side: number | null): void =>
+      t.throws(
+        () => readPictures(path('set'), side),
+        (error: unknown) => error instanceof InputError && error.message.endsWith(message),
+        message,
+      )
+    refused('set/2.png: expected 4 x 4 grey, as the pictures before, found 8 x 4 grey; see --size', null)
+    const { count, height, width, pixels } = readPictures(path('set'), 2)
+    t.deepEqual([count, height, width], [3, 2, 2])
+    t.deepEqual([...pixels], [7, 7, 7, 7, 200, 200, 200, 200, 0, 100, 0, 100], 'the middle of each')
+    t.deepEqual(readPictures(path('set/1.png'), 3).pixels, new Uint8Array(9).fill(7), 'enlarged, of one file too')
+    plain('4', 3, 4, 4, () => 7)
+    refused('set/4.png: expected 2 x 2 grey, as the pictures before, found 2 x 2 colour', 2)
   }))

@@ -168,6 +168,26 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     await refused(['--mask', path('mask.png')], '--mask: expected --init too')
     await refused(['--strength', '0.5'], '--strength: expected --init too')
     await refused(['--repeats', '2'], '--repeats: expected --mask too')
+    await refused(['--zoom', '2'], '--zoom: expected --out or --frames too, found neither')
+    await refused(['--out', path('z.png'), '--zoom', '9999'], 'grid: expected at most 67108864 pixels')
+    const long = ['--frames', path('z.gif'), '--steps', '1000', '--zoom', '9', '--count', '16']
+    await refused(long, '--frames: expected sides of at most 65535 and 268435456 pixels in all, found 1000 frames of')
+    t.notOk(existsSync(path('z.gif')), 'before anything is drawn')
+    const unnamed = await fluxion([
+      'train-diffusion',
+      path('bars/above'),
+      '--out',
+      path('unnamed'),
+      ...tiny,
+      '--steps',
+      '2',
+    ])
+    t.equal(unnamed.code, 0, unnamed.stderr)
+    const guided = await fluxion(['diffuse', path('unnamed'), '--steps', '2', '--guidance', '2'])
+    t.equal(guided.code, 2)
+    t.ok(guided.stderr.includes('--guidance: expected a model that is told classes or texts'), guided.stderr.trim())
+    const single = await fluxion(['diffuse', path('unnamed'), '--steps', '1', '--count', '1'])
+    t.ok(single.stderr.includes('1 picture, 1 step of ddim'), 'in good English')
     await refused(['--out', path('none/a.png')], 'a.png: no such file or folder')
     mkdirSync(path('folder.png'))
     await refused(['--out', path('folder.png')], 'folder.png: expected a file, found a folder')
@@ -206,6 +226,25 @@ test('a rectified flow: the same network, its path and prediction in config.json
     }
   }))
 
+test('train-diffusion --size: pictures of any size are cut and shrunk, for the run and its resumption', async t =>
+  inTemporaryFolder(async path => {
+    writeBars(path('bars'), 4)
+    writeFileSync(path('bars/above/wide.png'), writePng({ ...bar(0, 1), height: 7, width: 28 }))
+    const train = (...more: readonly string[]) =>
+      fluxion(['train-diffusion', path('bars'), '--out', path('run'), ...tiny, '--steps', '2', ...more])
+    const mixed = await train()
+    t.ok(mixed.code === 2 && mixed.stderr.includes('wide.png: expected 14 x 14 grey'), mixed.stderr.trim())
+    const sized = await train('--size', '7')
+    t.equal(sized.code, 0, sized.stderr)
+    const { network } = JSON.parse(readFileSync(path('run/config.json'), 'utf8'))
+    t.deepEqual([network.height, network.width], [7, 7])
+    t.equal((await train('--size', '7', '--resume', '--steps', '4')).code, 0)
+    const other = await train('--size', '14', '--resume')
+    t.ok(other.code === 2 && other.stderr.includes('pictures: expected those of the run'), other.stderr.trim())
+    const none = await train('--size', '0')
+    t.ok(none.code === 2 && none.stderr.includes('--size: expected an integer from 1 to 4096, found 0'))
+  }))
+
 test('a learnt variance: trained with --learn-sigma, resumed exactly, taken by ddpm', async t =>
   inTemporaryFolder(async path => {
     writeBars(path('bars'))
@@ -221,7 +260,8 @@ test('a learnt variance: trained with --learn-sigma, resumed exactly, taken by d
     const wrong = await train('plain', ['--resume', '--learn-sigma'])
     t.ok(wrong.code === 2 && wrong.stderr.includes('--learn-sigma: expected false'), wrong.stderr.trim())
     const weighted = await train('weighted', [...options, '--weighting', 'snr'])
-    t.ok(weighted.code === 2 && weighted.stderr.includes('weighting: expected simple'), weighted.stderr.trim())
+    t.ok(weighted.code === 2 && weighted.stderr.includes('--weighting: expected simple'), weighted.stderr.trim())
+    t.notOk(existsSync(path('weighted')), 'and no folder is made')
 
     const engine = wasmEngine()
     const opened = openDenoiser(path('whole'), engine)
@@ -290,5 +330,5 @@ test('readPictures: MNIST with labels and gzip, CIFAR-10, folders of PNG; anythi
     writeFileSync(path('text'), 'no pictures')
     refused('text', 'text: expected records of 3073 bytes, found 11 bytes')
     writeFileSync(path('bars/above/9.png'), writePng({ ...bar(0, 1), height: 7, width: 28 }))
-    refused('bars', 'bars: expected pictures of one size, 14 x 14 grey; found 28 x 7 grey too')
+    refused('bars', 'above/9.png: expected 14 x 14 grey, as the pictures before, found 28 x 7 grey; see --size')
   }))
