@@ -1,6 +1,6 @@
 import type { Category2 } from 'fp-ts/lib/Category.js'
 import type { Named } from './context.ts'
-import { accumulateCotangents, type Cotangent } from './cotangent.ts'
+import { accumulateCotangents } from './cotangent.ts'
 import { concat, joinStates, none, type Operator, type Pulled, valueOnly } from './operator.ts'
 import type { Tensor } from './tensor/tensor.ts'
 
@@ -26,14 +26,15 @@ const composite =
       value,
       state,
       saved: steps.flatMap(({ saved }) => saved),
-      pullback: d =>
-        steps.reduceRight<readonly [Named, Cotangent<A>]>(
-          ([gradients, dValue], step) => {
-            const [own, dInput] = step.pullback(dValue)
-            return [concat(own, gradients), dInput]
-          },
-          [none, d],
-        ),
+      pullback: d => {
+        const gradients: Named[] = []
+        const dInput = steps.reduceRight((dValue, step) => {
+          const [own, dStep] = step.pullback(dValue)
+          gradients.unshift(own)
+          return dStep
+        }, d)
+        return [concat(...gradients), dInput]
+      },
     }
   }
 

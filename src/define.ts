@@ -76,7 +76,7 @@ class Tape {
   pull<A, B>(input: Wire<A>, result: Wire<B>, d: Cotangent<B>): readonly [Named, Cotangent<A> | undefined] {
     this.#clear(input)
     result.receive(d)
-    const gradients = this.#steps.reduceRight<Named>((sum, step) => concat(sum, step()), {})
+    const gradients = concat(...this.#steps.toReversed().map(step => step()))
     const { cotangent } = input
     this.#clear(input)
     return [gradients, cotangent]

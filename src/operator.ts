@@ -50,12 +50,13 @@ export const valueOnly = <A, B>(value: B, state: Named): Pulled<A, B> => ({
   pullback: refuse,
 })
 
-/** Sum of two gradients: the commutative monoid of `Named` records, `{}` its unit. A weight used twice gets both (law D8). */
-export const concat = (x: Named, y: Named): Named => {
-  const result: Record<string, Tensor> = { ...x }
-  for (const [path, right] of Object.entries(y)) {
-    const left = result[path]
-    result[path] = left === undefined ? right : sum(left, right)
-  }
+/** Sum of gradients: the commutative monoid of `Named` records, `{}` its unit. A weight used twice gets both (law D8). */
+export const concat = (...parts: readonly Named[]): Named => {
+  const result: Record<string, Tensor> = {}
+  for (const part of parts)
+    for (const path in part) {
+      const left = result[path]
+      result[path] = left === undefined ? part[path] : sum(left, part[path])
+    }
   return result
 }

@@ -22,10 +22,11 @@ const tableOf = <T>(
   words: (item: T) => readonly number[],
 ): { readonly rows: number[]; readonly total: number } => {
   let total = 0
-  const rows = items.flatMap(item => {
+  const rows: number[] = []
+  for (const item of items) {
     total += size(item)
-    return [total, ...words(item)]
-  })
+    rows.push(total, ...words(item))
+  }
   return { rows, total }
 }
 
@@ -51,7 +52,7 @@ export const lists = (memory: Memory, kernels: Kernels): Lists => {
           wordOf(one.weightDecay),
         ],
       )
-      const table = memory.stage(Int32Array.from(rows))
+      const table = memory.stage(new Int32Array(rows))
       const [rest1, rest2] = [1 - beta1, 1 - beta2]
       kernels.adamW(table, rate, beta1, rest1, beta2, rest2, epsilon, 1 / correction1, 1 / correction2, 0, total)
     },
@@ -62,18 +63,18 @@ export const lists = (memory: Memory, kernels: Kernels): Lists => {
         ({ x, size }) => [at(x), size],
       )
       // The parts' sums stand behind the table.
-      const table = memory.stage(Int32Array.from([...rows, ...new Array<number>(total).fill(0)]))
+      const table = memory.stage(new Int32Array([...rows, ...new Array<number>(total).fill(0)]))
       const parts = table + FLOAT * rows.length
       kernels.squaresOfParts(parts, table, 0, total)
       kernels.sumRows(at(out), parts, 1, total)
     },
     scaleEach: (outs, xs, factor, sizes) => {
       const { rows, total } = pairs(outs, xs, sizes)
-      kernels.scaleEach(memory.stage(Int32Array.from(rows)), at(factor), 0, total)
+      kernels.scaleEach(memory.stage(new Int32Array(rows)), at(factor), 0, total)
     },
     accumulateEach: (outs, xs, sizes) => {
       const { rows, total } = pairs(outs, xs, sizes)
-      kernels.accumulateEach(memory.stage(Int32Array.from(rows)), 0, total)
+      kernels.accumulateEach(memory.stage(new Int32Array(rows)), 0, total)
     },
   }
 }
