@@ -24,6 +24,7 @@ import { vaeRun } from '../pipelines/diffusion/vaeRun.ts'
 import { writeDurably } from '../pipelines/files.ts'
 import { readTensors } from '../pipelines/folder.ts'
 import { gpt } from '../pipelines/gpt.ts'
+import { everyHidden } from '../pipelines/languageModel.ts'
 import { upload } from '../pipelines/parameters.ts'
 import { readPictures } from '../pipelines/readPictures.ts'
 import type { RunStep, Snapshot } from '../pipelines/runTraining.ts'
@@ -197,7 +198,7 @@ export const latentDigits = async (engine: Engine, tools: Tools): Promise<Latent
   })
   const vaeParameters: Named = upload(autoencoding, engine)
   const raw = autoencoderOf(vae(vaeConfig), vaeParameters, 1)
-  const model = textUnet(latentConfig, gpt(encoderConfig).body)
+  const model = textUnet(latentConfig, everyHidden(gpt(encoderConfig)))
   const schedule = cosineSchedule()
   const shape = [latentConfig.in_channels, latentConfig.height, latentConfig.width] as const
   const factorIn = 'scaling_factor'

@@ -140,7 +140,7 @@ export const generate = (
 /** An end id says nothing. */
 const noText = (state: DetokenizerState): readonly [string, DetokenizerState] => ['', state]
 
-/** The cached decoder over passes: the head runs only where its logits are wanted. */
+/** The cached decoder over passes: what follows the trunk runs only where logits are wanted. */
 const passes = (
   model: LanguageModel,
   parameters: Weights,
@@ -149,10 +149,10 @@ const passes = (
 ): Machine<DecoderState, Pass, Logits | null> => {
   const options = { parameters, capacity: Math.min(capacity, model.positions), ...(taps === undefined ? {} : { taps }) }
   const whole = decoder(nextLogits(model), options)
-  const body = decoder(model.body, options)
+  const trunk = decoder(model.trunk, options)
   return {
     init: whole.init,
     step: (state, { ids, wanted }) =>
-      wanted ? whole.step(state, tokens(ids)) : [null, body.step(state, tokens(ids))[1]],
+      wanted ? whole.step(state, tokens(ids)) : [null, trunk.step(state, tokens(ids))[1]],
   }
 }

@@ -7,11 +7,11 @@ import { linear } from '../operators/linear.ts'
 import { layerNorm } from '../operators/norm/layerNorm.ts'
 import { learnedPositions } from '../operators/position/learnedPositions.ts'
 import type { Gpt2Config } from '../src/codec/gpt2.ts'
-import { compose, residual, sequence, stack } from '../src/compose.ts'
+import { compose, residual, sequence } from '../src/compose.ts'
 import type { Activation } from '../src/engine/fused.ts'
 import type { Operator } from '../src/operator.ts'
 import { scoped } from '../src/scoped.ts'
-import type { LanguageModel } from './languageModel.ts'
+import { type Block, blocks, type LanguageModel } from './languageModel.ts'
 
 const activations: Readonly<Record<Gpt2Config['activation_function'], Activation>> = {
   gelu: 'gelu',
@@ -21,7 +21,7 @@ const activations: Readonly<Record<Gpt2Config['activation_function'], Activation
 }
 
 /** x + attention(norm(x)), then x + feedForward(norm(x)): the pre-norm block of GPT-2. */
-export const gptBlock = (config: Gpt2Config): Operator<Hidden, Hidden> => {
+export const gptBlock = (config: Gpt2Config): Block => {
   const { n_embd: width, n_head: heads, n_layer, bias, layer_norm_epsilon: epsilon, resid_pdrop: rate } = config
   const projectionDeviation = config.initializer_range / Math.sqrt(2 * n_layer)
   const attention = selfAttention({ width, heads, causal: true, bias, projectionDeviation })
@@ -30,10 +30,10 @@ export const gptBlock = (config: Gpt2Config): Operator<Hidden, Hidden> => {
   const mlp = feedForward({ width, hidden, activation, bias, projectionDeviation })
   const norm = (name: string): Operator<Hidden, Hidden> => layerNorm({ name, bias, epsilon })
   const drop = (name: string): Operator<Hidden, Hidden> => dropout(name, rate)
-  return sequence(
-    residual(sequence(norm('ln_1'), scoped('attn', attention), drop('attn.dropout'))),
-    residual(sequence(norm('ln_2'), scoped('mlp', mlp), drop('mlp.dropout'))),
-  )
+  return {
+    attention: residual(sequence(norm('ln_1'), scoped('attn', attention), drop('attn.dropout'))),
+    feedForward: residual(sequence(norm('ln_2'), scoped('mlp', mlp), drop('mlp.dropout'))),
+  }
 }
 
 /**
@@ -49,15 +49,15 @@ export const gpt = (config: Gpt2Config): LanguageModel => {
     bias,
     layer_norm_epsilon: epsilon,
   } = config
-  const block = gptBlock(config)
-  const blocks = Array.from({ length: n_layer }, (_, layer) => scoped(`h.${layer}`, block))
+  const { trunk, tail } = blocks('h', n_layer, gptBlock(config))
   const embed = sequence(
     embedding({ name: 'wte', vocabulary, width }),
     learnedPositions({ name: 'wpe', positions, width }),
     dropoutOf('drop', config.embd_pdrop),
   )
   return {
-    body: compose(embed, compose(stack(blocks), layerNorm({ name: 'ln_f', bias, epsilon }))),
+    trunk: compose(embed, trunk),
+    tail: compose(tail, layerNorm({ name: 'ln_f', bias, epsilon })),
     head: config.tie_word_embeddings
       ? unembedding({ name: 'wte', vocabulary })
       : linear({ name: 'lm_head', from: 'width', to: 'vocabulary', width: vocabulary, bias: false, layout: 'torch' }),

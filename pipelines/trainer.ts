@@ -11,7 +11,7 @@ import { scope } from '../src/tensor/scope.ts'
 import type { Tensor } from '../src/tensor/tensor.ts'
 import type { Tokens } from '../src/tensor/tokens.ts'
 import type { Taps, Trainer } from '../streams/index.ts'
-import type { LanguageModel } from './languageModel.ts'
+import { everyHidden, type LanguageModel } from './languageModel.ts'
 import type { Batch } from './textBatches.ts'
 
 export interface TrainerState<O> {
@@ -56,14 +56,15 @@ const MOST_LOGITS = 2 ** 24
 
 /** The same of a model whose vocabulary may be large: more than `mostLogits` are computed a block of positions at a time and never all held. */
 export const nextTokenByBlocks =
-  ({ body, head, vocabulary }: LanguageModel, mostLogits = MOST_LOGITS): Objective<Batch> =>
+  (model: LanguageModel, mostLogits = MOST_LOGITS): Objective<Batch> =>
   (c, { inputs, targets }) => {
+    const { head, vocabulary } = model
     const positions = Math.max(1, Math.floor(mostLogits / vocabulary))
     const loss =
       targets.ids.length <= positions
         ? compose(head, crossEntropy(targets))
         : blockwiseCrossEntropy(head, targets, { positions })
-    return compose(body, loss)(c, inputs)
+    return compose(everyHidden(model), loss)(c, inputs)
   }
 
 /** Loss and gradient of one batch at these parameters. */

@@ -10,6 +10,7 @@ import { empty } from '../../src/tensor/tensor.ts'
 import { times } from '../../src/tensor/times.ts'
 import { type Tokens, tokens } from '../../src/tensor/tokens.ts'
 import { gpt } from '../gpt.ts'
+import { everyHidden } from '../languageModel.ts'
 import { dit } from './dit.ts'
 import { type Autoencoder, autoencoderOf } from './latent.ts'
 import type { ClassConditionalModel, Noisy, TextConditionalModel } from './network.ts'
@@ -26,7 +27,9 @@ export const denoisingNetwork = ({
   network,
   text_encoder,
 }: DenoisingConfig): ClassConditionalModel | TextConditionalModel =>
-  text_encoder === null || network.model_type === 'dit' ? networkOf(network) : textUnet(network, gpt(text_encoder).body)
+  text_encoder === null || network.model_type === 'dit'
+    ? networkOf(network)
+    : textUnet(network, everyHidden(gpt(text_encoder)))
 
 /** An input of the right shapes, from which parameters are declared. */
 export const sampleInput = ({ in_channels, height, width }: NetworkConfig, engine: Engine = shapeEngine()): Noisy => {

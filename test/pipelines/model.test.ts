@@ -2,15 +2,16 @@ import fc from 'fast-check'
 import test from 'tape'
 import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
 import { type DecoderState, decoder, fork, truncate } from '../../pipelines/decoder.ts'
-import { everyLogits, type LanguageModel, nextLogits } from '../../pipelines/languageModel.ts'
+import { everyHidden, everyLogits, type LanguageModel, nextLogits } from '../../pipelines/languageModel.ts'
 import { compose } from '../../src/compose.ts'
 import { context, type Named } from '../../src/context.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import type { Operator } from '../../src/operator.ts'
 import { scope } from '../../src/tensor/scope.ts'
-import { readNow, tensor } from '../../src/tensor/tensor.ts'
-import { tokens } from '../../src/tensor/tokens.ts'
+import { readNow, type Tensor, tensor } from '../../src/tensor/tensor.ts'
+import { type Tokens, tokens } from '../../src/tensor/tokens.ts'
 import { finiteDifference, pullbackTwice } from '../laws/operator.ts'
 import { breaks, holds } from '../property.ts'
 import { models, parametersFor, VOCABULARY } from './models.ts'
@@ -276,6 +277,19 @@ for (const [name, model] of Object.entries(models)) {
       ),
       'the last logits are the last of all',
     )
+    const flopsOf = (operator: Operator<Tokens, Tensor>, ids: Numbers): number => {
+      const before = engine.counter.flops
+      scope(() => operator(context(parameters, { differentiable: false }), tokens(ids)))
+      return engine.counter.flops - before
+    }
+    const tail = flopsOf(everyHidden(model), [4]) - flopsOf(model.trunk, [4])
+    const head = flopsOf(everyLogits(model), [4]) - flopsOf(everyHidden(model), [4])
+    t.ok(tail > 0 && head > 0)
+    t.equal(
+      flopsOf(nextLogits(model), [4, 5, 6]),
+      flopsOf(model.trunk, [4, 5, 6]) + tail + head,
+      'one position passes the tail',
+    )
     t.end()
   })
 }
@@ -287,7 +301,7 @@ test('L10 weight tying: the tied gradient is the sum of those of embedding and h
   const parameters = parametersFor(model, engine)
   const input = tokens([1, 2, 3, 4], [2, 2])
   const gradient = (head: Named, body: Named): Named => {
-    const hidden = model.body(context(body), input)
+    const hidden = everyHidden(model)(context(body), input)
     const logits = model.head(context(head), hidden.value)
     const [ofHead, dHidden] = logits.pullback(
       tensor(

@@ -10,6 +10,7 @@ import type { Generated, GenerationModel } from '../../pipelines/generate.ts'
 import type { LanguageModel } from '../../pipelines/languageModel.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { GenerationOptions } from '../../src/codec/generation.ts'
+import { id } from '../../src/compose.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 
@@ -42,9 +43,9 @@ export const counting = (model: LanguageModel): { readonly model: LanguageModel;
     passes,
     model: {
       ...model,
-      body: (context, input) => {
+      trunk: (context, input) => {
         passes.push(input.ids.length)
-        return model.body(context, input)
+        return model.trunk(context, input)
       },
     },
   }
@@ -82,7 +83,8 @@ export const scripted = (tokenizer: Tokenizer, engine: Engine, next: (token: num
   return {
     tokenizer,
     model: {
-      body: embedding({ name: 'table', vocabulary, width: vocabulary }),
+      trunk: embedding({ name: 'table', vocabulary, width: vocabulary }),
+      tail: id(),
       head: linear({ name: 'head', from: 'width', to: 'vocabulary', width: vocabulary, bias: false, layout: 'conv1d' }),
       positions: 1000,
       vocabulary,

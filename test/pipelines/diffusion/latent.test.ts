@@ -23,6 +23,7 @@ import { textUnet } from '../../../pipelines/diffusion/unet.ts'
 import { vae, vaeLoss } from '../../../pipelines/diffusion/vae.ts'
 import { vaeParameters, vaeRun } from '../../../pipelines/diffusion/vaeRun.ts'
 import { gpt } from '../../../pipelines/gpt.ts'
+import { everyHidden } from '../../../pipelines/languageModel.ts'
 import { upload } from '../../../pipelines/parameters.ts'
 import { decodeOrThrow } from '../../../src/codec/decode.ts'
 import { DenoisingTrainingOptions } from '../../../src/codec/denoisingTraining.ts'
@@ -94,7 +95,7 @@ const encoder = decodeOrThrow(
   },
   'text encoder',
 )
-const model = textUnet(network, gpt(encoder).body)
+const model = textUnet(network, everyHidden(gpt(encoder)))
 
 const planesOn = (engine: Engine, shape: readonly number[], seed: number): Planes =>
   tensor(engine, shape, normal(key(seed), sizeOf(shape)))

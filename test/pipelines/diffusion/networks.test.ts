@@ -5,6 +5,7 @@ import type { Noisy } from '../../../pipelines/diffusion/network.ts'
 import { networkOf, sampleInput } from '../../../pipelines/diffusion/networkOf.ts'
 import { textUnet } from '../../../pipelines/diffusion/unet.ts'
 import { gpt } from '../../../pipelines/gpt.ts'
+import { everyHidden } from '../../../pipelines/languageModel.ts'
 import { decodeOrThrow } from '../../../src/codec/decode.ts'
 import { DenoisingConfig, NetworkConfig } from '../../../src/codec/denoising.ts'
 import { context, type Named } from '../../../src/context.ts'
@@ -215,8 +216,11 @@ test('what a model is told and its configuration fit: fields that would count fo
   refused({ captions: [['a'], []] }, 'captions: expected at least one text a class, found an empty array')
   if (config.network.model_type !== 'unet' || config.text_encoder === null) return t.end('a U-Net told texts')
   const { network, text_encoder } = config
-  t.throws(() => textUnet({ ...network, context_dim: null }, gpt(text_encoder).body), /context_dim: expected the width/)
-  const wide = textUnet({ ...network, context_dim: 4 }, gpt(text_encoder).body)
+  t.throws(
+    () => textUnet({ ...network, context_dim: null }, everyHidden(gpt(text_encoder))),
+    /context_dim: expected the width/,
+  )
+  const wide = textUnet({ ...network, context_dim: 4 }, everyHidden(gpt(text_encoder)))
   t.throws(
     () => parametersOf(wide, sampleInput(network)),
     (error: unknown) =>
