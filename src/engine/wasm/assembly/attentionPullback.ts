@@ -5,9 +5,9 @@ import { clearRows, products } from './attention'
 import { block } from './gemm'
 import { packColumns, packRows, panelBytes } from './pack'
 import { rowDot } from './reduce'
-import { expNegative4 } from './functions'
+import { exp2Negative4 } from './functions'
 import { below, madd, splat } from './simd'
-import { KEYS, QUERIES, STRIP } from './streamingSoftmax'
+import { KEYS, LOG2_E, QUERIES, STRIP } from './streamingSoftmax'
 import { PANEL, ROWS, SPARE } from './tile'
 
 /** Bytes of scratch memory of `attentionPullback`. */
@@ -20,17 +20,18 @@ export function attentionPullbackScratch(width: i32): usize {
 /** Scores become weights p = exp(scores scale - logSumExp), and pulled values their gradients d = p (d - centre) scale. */
 function pullScores(p: usize, d: usize, scale: f32, logSumExp: f32, centre: f32, length: i32): void {
   const s = splat(scale)
-  const lse = splat(-logSumExp)
+  const s2 = splat(scale * LOG2_E)
+  const lse = splat(-logSumExp * LOG2_E)
   const c = splat(centre)
   let i = length
   for (; i >= 4; i -= 4, p += 16, d += 16) {
-    const e = expNegative4(madd(v128.load(p), s, lse))
+    const e = exp2Negative4(madd(v128.load(p), s2, lse))
     v128.store(p, e)
     v128.store(d, f32x4.mul(f32x4.mul(e, s), f32x4.sub(v128.load(d), c)))
   }
   if (i > 0) {
     const seen = below(i)
-    const e = v128.and(expNegative4(madd(v128.load(p), s, lse)), seen)
+    const e = v128.and(exp2Negative4(madd(v128.load(p), s2, lse)), seen)
     v128.store(p, e)
     v128.store(d, v128.and(f32x4.mul(f32x4.mul(e, s), f32x4.sub(v128.load(d), c)), seen))
     p += 16

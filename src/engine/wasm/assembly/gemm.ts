@@ -6,7 +6,7 @@
 import { gemvColumns, gemvPanels, gemvRows } from './gemv'
 import { transpose } from './move'
 import { packColumns, packRows } from './pack'
-import { PANEL, ROWS, SPARE, tile, tileRows } from './tile'
+import { PANEL, ROWS, SPARE, tile, tileRows, whole } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
 const INNER: i32 = 256
@@ -153,7 +153,8 @@ export function block(
     let from = x
     for (let left = rows; left > 0; ) {
       const height = tileRows(left)
-      tile(to, outStride, from, xStride, xStep, panels, inner, height, width, resume, biasNow, spare)
+      if (width == PANEL && bias == 0) whole(to, outStride, from, xStride, xStep, panels, inner, height, resume)
+      else tile(to, outStride, from, xStride, xStep, panels, inner, height, width, resume, biasNow, spare)
       to += outStride * <usize>height
       from += xStride * <usize>height
       left -= height

@@ -171,7 +171,7 @@ function six(
 }
 
 /** All eight columns. */
-function whole(
+export function whole(
   out: usize, outStride: usize, x: usize, xStride: usize, xStep: usize, panel: usize,
   inner: i32, rows: i32, resume: bool,
 ): void {
