@@ -6,9 +6,9 @@
 import { add } from '../../src/kernel/binary.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
-import { concat, slice } from '../../src/kernel/slice.ts'
+import { slice } from '../../src/kernel/slice.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
-import { bothSides, tilesOf, turned } from './winograd.ts'
+import { bothSides, join, tilesOf, turned } from './winograd.ts'
 
 const INPUT = [
   [2, -1, -2, 1, 0],
@@ -48,11 +48,6 @@ const phases: readonly (readonly [rows: Taps, columns: Taps])[] = [
   ['outer', 'outer'],
 ]
 
-const join = (parts: readonly Tensor[], axis: number): Tensor => {
-  const [first, ...others] = parts
-  if (first === undefined) throw new RangeError('no phases')
-  return concat([first, ...others], axis)
-}
 const eighths = (length: number): number => Math.ceil(length / 8)
 
 /** Points (25, …) of the tiles of x that a phase sees. */

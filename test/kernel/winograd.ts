@@ -6,12 +6,12 @@ import { add } from '../../src/kernel/binary.ts'
 import { gather } from '../../src/kernel/gather.ts'
 import { matmulTransposed } from '../../src/kernel/matmul.ts'
 import { permute } from '../../src/kernel/permute.ts'
-import { pad, slice } from '../../src/kernel/slice.ts'
+import { concat, pad, slice } from '../../src/kernel/slice.ts'
 import { elementsSeen, patches, windowOf } from '../../src/kernel/window.ts'
 import { sizeOf, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
 
-const INPUT = [
+const INPUT: Matrix = [
   [4, 0, -5, 0, 1, 0],
   [0, -4, -4, 1, 1, 0],
   [0, 4, -4, -1, 1, 0],
@@ -19,7 +19,7 @@ const INPUT = [
   [0, 2, -1, -2, 1, 0],
   [0, 4, 0, -5, 0, 1],
 ]
-const WEIGHT = [
+const WEIGHT: Matrix = [
   [1 / 4, 0, 0],
   [-1 / 6, -1 / 6, -1 / 6],
   [-1 / 6, 1 / 6, -1 / 6],
@@ -27,12 +27,66 @@ const WEIGHT = [
   [1 / 24, -1 / 12, 1 / 6],
   [0, 0, 1],
 ]
-const OUTPUT = [
+const OUTPUT: Matrix = [
   [1, 1, 1, 1, 1, 0],
   [0, 1, -1, 2, -2, 0],
   [0, 1, 1, 4, 4, 0],
   [0, 1, -1, 8, -8, 1],
 ]
+
+/** Bᵀ and Aᵀ of the last tile of a side of 2 outputs and of 3: one of 3 has no point -2, one of 2 neither 2 nor -2; G stays. */
+const LAST: readonly (readonly [input: Matrix, output: Matrix])[] = [
+  [
+    [
+      [4, 0, -4, 0, 0, 0],
+      [0, -3, -3, 0, 0, 0],
+      [0, 3, -3, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+      [0, -1, 0, 1, 0, 0],
+    ],
+    [
+      [1, 1, 1, 0, 0, 0],
+      [0, 1, -1, 0, 0, 1],
+      [0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+    ],
+  ],
+  [
+    [
+      [4, -2, -4, 2, 0, 0],
+      [0, -6, -3, 3, 0, 0],
+      [0, 2, -3, 1, 0, 0],
+      [0, -4, 0, 4, 0, 0],
+      [0, 0, 0, 0, 0, 0],
+      [0, 2, -1, -2, 1, 0],
+    ],
+    [
+      [1, 1, 1, 1, 0, 0],
+      [0, 1, -1, 2, 0, 0],
+      [0, 1, 1, 4, 0, 1],
+      [0, 0, 0, 0, 0, 0],
+    ],
+  ],
+]
+
+interface Part {
+  readonly first: number
+  readonly count: number
+  readonly input: Matrix
+  readonly output: Matrix
+}
+
+/** Tiles of a side of `length` outputs: whole ones, then a shorter last one. */
+const partsOf = (length: number): readonly Part[] => {
+  const whole = Math.floor(length / 4)
+  const [input, output] = LAST[Math.max(2, length % 4) - 2] ?? [INPUT, OUTPUT]
+  const parts = [
+    { first: 0, count: whole, input: INPUT, output: OUTPUT },
+    { first: whole, count: Math.ceil(length / 4) - whole, input, output },
+  ]
+  return parts.filter(({ count }) => count > 0)
+}
 
 type Matrix = readonly (readonly number[])[]
 
@@ -43,6 +97,12 @@ export const bothSides = (down: Matrix, x: Tensor, across: Matrix = down): Tenso
     matmulTransposed(tensor(x.engine, [m.length, n], m.flat()), y.share([n, columns * sizeOf(rest)]), {})
   const once = permute(times(down, x, n).share([down.length, n, sizeOf(rest)]), [1, 0, 2])
   return times(across, once, down.length).share([across.length, down.length, ...rest])
+}
+
+/** Tensors one behind the other. */
+export const join = ([first, ...others]: readonly Tensor[], axis: number): Tensor => {
+  if (first === undefined) throw new RangeError('nothing to join')
+  return concat([first, ...others], axis)
 }
 
 export const turned = (matrix: Matrix): number[][] => (matrix[0] ?? []).map((_, j) => matrix.map(row => row[j] ?? 0))
@@ -81,14 +141,28 @@ export const winogradConvolution = (
   const [inputs, outputs] = [channels / groups, all / groups]
   const [outHeight, outWidth] = [height + 2 * padding[0] - 2, width + 2 * padding[1] - 2]
   const [down, across] = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)]
-  const tiles = down * across
   const seen = tilesOf(x, [down, across], { before: padding, side: 6 })
-  const points = permute(bothSides(INPUT, seen).share([36, tiles, batch, groups, inputs]), [0, 3, 4, 1, 2])
   const kernels = bothSides(WEIGHT, permute(weight, [2, 3, 0, 1])).share([36 * groups, outputs, inputs])
-  const products = matmulTransposed(kernels, points.share([36 * groups, inputs, tiles * batch]), {})
-  const values = bothSides(OUTPUT, products.share([6, 6, all * tiles * batch]))
-  const apart = permute(values.share([4, 4, all, down, across, batch]), [5, 2, 3, 0, 4, 1])
-  const whole = apart.share([batch, all, 4 * down, 4 * across])
+  const tiles = seen.share([6, 6, down, across, batch * channels])
+  const values = (rows: Part, columns: Part): Tensor => {
+    const count = rows.count * columns.count
+    const part = slice(slice(tiles, 2, rows.first, rows.count), 3, columns.first, columns.count)
+    const points = permute(
+      bothSides(rows.input, part, columns.input).share([36, count, batch, groups, inputs]),
+      [0, 3, 4, 1, 2],
+    )
+    const products = matmulTransposed(kernels, points.share([36 * groups, inputs, count * batch]), {})
+    const sums = bothSides(columns.output, products.share([6, 6, all * count * batch]), rows.output)
+    const apart = permute(sums.share([4, 4, all, rows.count, columns.count, batch]), [5, 2, 3, 0, 4, 1])
+    return apart.share([batch, all, 4 * rows.count, 4 * columns.count])
+  }
+  const lines = partsOf(outHeight).map(rows =>
+    join(
+      partsOf(outWidth).map(columns => values(rows, columns)),
+      3,
+    ),
+  )
+  const whole = join(lines, 2)
   const y = slice(slice(whole, 2, 0, outHeight), 3, 0, outWidth)
   return bias === null ? y : add(y, bias.share([all, 1, 1]))
 }

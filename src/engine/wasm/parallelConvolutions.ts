@@ -28,6 +28,8 @@ type Convolutions = Pick<
 
 /** Shares a thread: each makes tables of its own. */
 const SHARES = 2
+/** Quads of a share at least: each reads all points of a weight. */
+const QUADS = 8
 
 /** Multiply-adds of four tiles for an input and an output, by form (assembly/winograd/forms.ts), the transforms included. */
 const QUAD_PRODUCTS = [180, 405, 405]
@@ -112,7 +114,8 @@ export const parallelConvolutions = (threads: Threads, { kernels, list }: Loaded
       const [form, , , , , groups, inputs, outputs, , , outHeight, outWidth] = call
       const [first, end, scratch] = call.slice(-3)
       const cost = (end - first) * QUAD_PRODUCTS[form] * groups * inputs * outputs * COST.product
-      if (!threads.splits(cost, end - first, 1, SHARES)) {
+      const shares = Math.max(1, Math.min(SHARES, Math.floor((end - first) / (threads.count * QUADS))))
+      if (!threads.splits(cost, end - first, 1, shares)) {
         kernels.winograd(...call)
         return
       }

@@ -55,6 +55,16 @@ const cases: readonly { name: string; given: ReturnType<typeof of>; run: Runs; d
     ],
   },
   {
+    name: 'stride 1, last tiles of 3 and 2',
+    given: of([5, 32, 7, 8], [32, 16, 3, 3], [5, 32, 7, 6]),
+    run: convolved([7, 8], plain),
+    derived: at => [
+      winogradConvolution(take(at, 0), take(at, 1), take(at, 2), plain),
+      winogradInputGradient(take(at, 3), take(at, 1), plain),
+      winogradWeightGradient(take(at, 3), take(at, 0), plain),
+    ],
+  },
+  {
     name: 'stride 2',
     given: of([3, 48, 16, 31], [40, 24, 3, 3], [3, 40, 8, 16]),
     run: convolved([16, 31], { groups: 2, padding: 1, stride: 2 }),

@@ -3,9 +3,10 @@
  * of matrices, one a point. Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", arXiv 1509.09308.
  * A tile's numbers depend on its own inputs alone: neither on its batch nor on threads. They are off by more than a direct sum's,
  * some four times as much, within the bound of law K1 that running these transforms gives. Work is counted in quads: four tiles of one
- * image, in the lanes of a vector.
+ * image; a block of them puts its tiles into the lanes of vectors, those of several images side by side (layout.ts).
  *
- * PLAIN: stride 1, F(4 x 4, 3 x 3), 36 products a tile instead of 144; its gradient of the input is another of its kind.
+ * PLAIN: stride 1, F(4 x 4, 3 x 3), 36 products a tile instead of 144, fewer in the last tiles of a plane (shortTiles.ts); its gradient of the
+ * input is another of its kind.
  *
  * HALVED: stride 2 and padding 1. The outer taps of a window, 0 and 2, fall on every other element from 0 on, the middle one on those between:
  * four phases, by rows and by columns, which are convolutions of windows of 2 or 1, F(4, 2). The middle tap is one of two whose second

@@ -1,17 +1,24 @@
 /** Bᵀ d B of tiles in the lanes of a vector: four tiles of a plane, or the same tile of four planes. Rows of `row` bytes. */
+import { hasPoint, sidePoints } from './shortTiles'
 import { inputPoints } from './threeTaps'
 import { middlePoints, outerPoints } from './twoTaps'
-import { BOTH_MIDDLE, DOUBLED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, PLAIN, pointSide } from './forms'
+import { splat } from '../simd'
+import { BOTH_MIDDLE, DOUBLED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, OUT, PLAIN, pointSide } from './forms'
 
-/** `form` is a constant wherever this is inlined. */
+/** Bytes of the lines of a tile between the two halves of a transform. */
+const LINES: usize = 576
+
+/** `form` and `short` are constants wherever this is inlined. `rows`, `columns`: outputs of short tiles, in the lanes beside. */
 @inline
 function transformSquares(
   form: i32, out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
+  rows: i32, shortRows: v128, columns: i32, shortColumns: v128, short: bool,
 ): void {
   const side = pointSide(form)
   const line = <usize>side << 4
+  const high = short && i32x4.all_true(shortRows) ? rows + 2 : side
   let to = temporary
-  for (let y = 0; y < side; y++, to += line) {
+  for (let y = 0; y < high; y++, to += line) {
     const r0 = v128.load(x0)
     const r1 = v128.load(x1)
     const r2 = v128.load(x2)
@@ -29,16 +36,27 @@ function transformSquares(
     let high = v128.load64_zero(x2, 16)
     high = v128.load64_lane(x3, high, 1, 16)
     const d4 = v128.shuffle<f32>(low, high, 0, 2, 4, 6)
-    if (form == PLAIN) inputPoints(to, 16, d0, d1, d2, d3, d4, v128.shuffle<f32>(low, high, 1, 3, 5, 7))
-    else outerPoints(to, 16, d0, d1, d2, d3, d4)
+    if (form == PLAIN) {
+      const d5 = v128.shuffle<f32>(low, high, 1, 3, 5, 7)
+      if (short) sidePoints(columns, shortColumns, to, 16, d0, d1, d2, d3, d4, d5, temporary + LINES)
+      else inputPoints(to, 16, d0, d1, d2, d3, d4, d5)
+    } else outerPoints(to, 16, d0, d1, d2, d3, d4)
     x0 += row
     x1 += row
     x2 += row
     x3 += row
   }
+  const spare = temporary + LINES
+  const all = short && i32x4.all_true(shortColumns)
   for (let x = 0; x < side; x++, temporary += 16, out += step) {
     const d0 = v128.load(temporary)
-    if (form == PLAIN) {
+    if (short) {
+      if (all && !hasPoint(columns, x)) continue
+      sidePoints(
+        rows, shortRows, out, 6 * step, d0, v128.load(temporary, 96), v128.load(temporary, 192),
+        v128.load(temporary, 288), v128.load(temporary, 384), v128.load(temporary, 480), spare,
+      )
+    } else if (form == PLAIN) {
       inputPoints(
         out, 6 * step, d0, v128.load(temporary, 96), v128.load(temporary, 192), v128.load(temporary, 288),
         v128.load(temporary, 384), v128.load(temporary, 480),
@@ -56,14 +74,24 @@ function transformSquares(
 export function transformInput(
   out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
 ): void {
-  transformSquares(PLAIN, out, step, x0, x1, x2, x3, row, temporary)
+  const none = splat(0.0)
+  transformSquares(PLAIN, out, step, x0, x1, x2, x3, row, temporary, OUT, none, OUT, none, false)
+}
+
+/** The same where lanes are short, by rows or columns, of so many outputs; points that no lane has are left out. */
+export function transformShortInput(
+  out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
+  rows: i32, shortRows: v128, columns: i32, shortColumns: v128,
+): void {
+  transformSquares(PLAIN, out, step, x0, x1, x2, x3, row, temporary, rows, shortRows, columns, shortColumns, true)
 }
 
 /** DOUBLED: 25 vectors from tiles of 5 x 5. */
 export function transformDoubled(
   out: usize, step: usize, x0: usize, x1: usize, x2: usize, x3: usize, row: usize, temporary: usize,
 ): void {
-  transformSquares(DOUBLED, out, step, x0, x1, x2, x3, row, temporary)
+  const none = splat(0.0)
+  transformSquares(DOUBLED, out, step, x0, x1, x2, x3, row, temporary, OUT, none, OUT, none, false)
 }
 
 /** HALVED: vectors of 25 points, `step` bytes apart, of four phases `phase` bytes apart, from tiles of 9 x 9; `temporary` holds 81 vectors. */

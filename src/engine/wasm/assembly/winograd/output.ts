@@ -2,29 +2,60 @@
 import { splat, storePart } from '../simd'
 import { turn } from '../turn'
 import { BOTH_MIDDLE, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, OUT } from './forms'
+import { HIGH, TO, WIDE } from './layout'
+import { hasPoint, sideSums } from './shortTiles'
 import { outputSums } from './threeTaps'
 import { halvedSums } from './twoTaps'
 
-/** The 4 x 4 outputs of a quad, a vector a row and tile in `temporary`, from 36 vectors `step` bytes apart. */
-export function transformOutput(from: usize, step: usize, bias: f32, temporary: usize): void {
+/** `short` is a constant wherever this is inlined. `rows`, `columns`: outputs of short tiles, in the lanes beside. */
+@inline
+function transformSquares(
+  from: usize, step: usize, bias: f32, temporary: usize, rows: i32, shortRows: v128, columns: i32, shortColumns: v128,
+  short: bool,
+): void {
   const zero = splat(0.0)
   const sums = temporary + 256
-  for (let x: usize = 0; x < 6; x++) {
-    const m = from + x * step
-    outputSums(
-      sums + (x << 4), 96, v128.load(m), v128.load(m + 6 * step), v128.load(m + 12 * step), v128.load(m + 18 * step),
-      v128.load(m + 24 * step), v128.load(m + 30 * step), zero,
-    )
+  const spare = temporary + 640
+  const all = short && i32x4.all_true(shortColumns)
+  for (let x = 0; x < 6; x++) {
+    if (all && !hasPoint(columns, x)) continue
+    const m = from + <usize>x * step
+    const to = sums + (<usize>x << 4)
+    const m0 = v128.load(m)
+    const m1 = v128.load(m + 6 * step)
+    const m2 = v128.load(m + 12 * step)
+    const m3 = v128.load(m + 18 * step)
+    const m4 = v128.load(m + 24 * step)
+    const m5 = v128.load(m + 30 * step)
+    if (short) sideSums(rows, shortRows, to, 96, m0, m1, m2, m3, m4, m5, zero, spare)
+    else outputSums(to, 96, m0, m1, m2, m3, m4, m5, zero)
   }
-  for (let y: usize = 0; y < 4; y++) {
-    const line = sums + y * 96
-    const to = temporary + (y << 6)
-    outputSums(
-      to, 16, v128.load(line), v128.load(line, 16), v128.load(line, 32), v128.load(line, 48), v128.load(line, 64),
-      v128.load(line, 80), splat(bias),
-    )
+  const high = short && i32x4.all_true(shortRows) ? rows : OUT
+  for (let y = 0; y < high; y++) {
+    const line = sums + <usize>y * 96
+    const to = temporary + (<usize>y << 6)
+    const m0 = v128.load(line)
+    const m1 = v128.load(line, 16)
+    const m2 = v128.load(line, 32)
+    const m3 = v128.load(line, 48)
+    const m4 = v128.load(line, 64)
+    const m5 = v128.load(line, 80)
+    if (short) sideSums(columns, shortColumns, to, 16, m0, m1, m2, m3, m4, m5, splat(bias), spare)
+    else outputSums(to, 16, m0, m1, m2, m3, m4, m5, splat(bias))
     turn(to, 16, to, to + 16, to + 32, to + 48)
   }
+}
+
+/** The 4 x 4 outputs of a quad, a vector a row and tile in `temporary`, from 36 vectors `step` bytes apart. */
+export function transformOutput(from: usize, step: usize, bias: f32, temporary: usize): void {
+  transformSquares(from, step, bias, temporary, OUT, splat(0.0), OUT, splat(0.0), false)
+}
+
+/** The same where lanes are short; from vectors of the points that a lane has. */
+export function transformShortOutput(
+  from: usize, step: usize, bias: f32, temporary: usize, rows: i32, shortRows: v128, columns: i32, shortColumns: v128,
+): void {
+  transformSquares(from, step, bias, temporary, rows, shortRows, columns, shortColumns, true)
 }
 
 
@@ -56,36 +87,31 @@ export function transformHalvedOutput(from: usize, step: usize, bias: f32, tempo
   transformPhase(from, step, false, false, bias, temporary, temporary + 256)
 }
 
-/** DOUBLED: phases `phase` bytes apart, to 8 x 8 of tiles `t` on, `count` of them; `temporary` holds 52 vectors. */
-export function storeDoubled(
-  image: usize, from: usize, step: usize, phase: usize, t: i32, count: i32, across: i32, height: i32, width: i32,
-  temporary: usize,
-): void {
+/** DOUBLED: phases `phase` bytes apart, to 8 x 8 of the tiles of a quad, `places` in y (layout.ts); `temporary` holds 52 vectors. */
+export function storeDoubled(y: usize, from: usize, step: usize, phase: usize, places: usize, width: i32, temporary: usize): void {
   const outer = temporary + 256
   const sums = temporary + 512
   // The middle tap reaches even elements, the outer ones reach odd ones.
   transformPhase(from + phase * <usize>BOTH_MIDDLE, step, true, true, 0.0, temporary, sums)
   transformPhase(from + phase * <usize>MIDDLE_ROWS, step, true, false, 0.0, outer, sums)
-  storeLines(image, temporary, outer, t, count, across, height, width, 0)
+  storeLines(y, temporary, outer, places, width, 0)
   transformPhase(from + phase * <usize>MIDDLE_COLUMNS, step, false, true, 0.0, temporary, sums)
   transformPhase(from + phase * <usize>NO_MIDDLE, step, false, false, 0.0, outer, sums)
-  storeLines(image, temporary, outer, t, count, across, height, width, 1)
+  storeLines(y, temporary, outer, places, width, 1)
 }
 
 /** Every other row of tiles, from `first` on, its numbers in turn from `even` and `odd`. */
-function storeLines(
-  image: usize, even: usize, odd: usize, t: i32, count: i32, across: i32, height: i32, width: i32, first: i32,
-): void {
-  for (let tile = 0; tile < count; tile++) {
-    const top = (t + tile) / across * (2 * OUT) + first
-    const left = (t + tile) % across * (2 * OUT)
-    for (let i = 0; i < OUT && top + 2 * i < height; i++) {
-      const at = <usize>((i << 2) + tile) << 4
-      const a = v128.load(even + at)
-      const b = v128.load(odd + at)
-      const to = image + (<usize>((top + 2 * i) * width + left) << 2)
-      storePart(to, v128.shuffle<f32>(a, b, 0, 4, 1, 5), width - left)
-      storePart(to + 16, v128.shuffle<f32>(a, b, 2, 6, 3, 7), width - left - OUT)
+function storeLines(y: usize, even: usize, odd: usize, places: usize, width: i32, first: i32): void {
+  const row = <usize>width << 3
+  for (const end = places + 16; places < end; places += 4, even += 16, odd += 16) {
+    let to = y + (<usize>(load<u32>(places + TO) + first * width) << 2)
+    const wide = load<i32>(places + WIDE)
+    const high = min((load<i32>(places + HIGH) - first + 1) >> 1, OUT)
+    for (let i = 0; i < high; i++, to += row) {
+      const a = v128.load(even + (<usize>i << 6))
+      const b = v128.load(odd + (<usize>i << 6))
+      storePart(to, v128.shuffle<f32>(a, b, 0, 4, 1, 5), wide)
+      storePart(to + 16, v128.shuffle<f32>(a, b, 2, 6, 3, 7), wide - OUT)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** What tiles read of a plane and write to it. */
 import { storePart } from '../simd'
 import { OUT } from './forms'
+import { HIGH, TO, WIDE } from './layout'
 
 /**
  * Rows `above` to `below` of a plane with rows of `row` bytes, as far as x (height, width) with its first element at (top, left) has them: the
@@ -32,23 +33,17 @@ export function lanes(from: usize, step: usize): v128 {
   return v128.load32_lane(from + 3 * step, v, 3)
 }
 
-/** Writes `count` tiles from `t` on: rows of four vectors of tiles, turned to four numbers of each tile, inside the plane alone. */
-export function storeQuad(image: usize, from: usize, t: i32, count: i32, across: i32, outHeight: i32, outWidth: i32): void {
-  let top = t / across * OUT
-  let left = t % across * OUT
-  const row = <usize>outWidth << 2
-  for (let tile = 0; tile < count; tile++) {
-    const to = image + (<usize>(top * outWidth + left) << 2)
-    const whole = left + OUT <= outWidth
-    for (let i: usize = 0; i < <usize>min(OUT, outHeight - top); i++) {
-      const v = v128.load(from + (((i << 2) + <usize>tile) << 4))
-      if (whole) v128.store(to + i * row, v)
-      else storePart(to + i * row, v, outWidth - left)
-    }
-    left += OUT
-    if (left >= outWidth) {
-      left = 0
-      top += OUT
+/** Writes the tiles of a quad to their `places` in y (layout.ts): rows of four vectors of tiles, turned to four numbers of each tile. */
+export function storeQuad(y: usize, from: usize, places: usize, width: i32): void {
+  const row = <usize>width << 2
+  for (const end = places + 16; places < end; places += 4, from += 16) {
+    let to = y + (<usize>load<u32>(places + TO) << 2)
+    const wide = load<i32>(places + WIDE)
+    const high = min(OUT, load<i32>(places + HIGH))
+    for (let i = 0; i < high; i++, to += row) {
+      const v = v128.load(from + (<usize>i << 6))
+      if (wide >= OUT) v128.store(to, v)
+      else storePart(to, v, wide)
     }
   }
 }

@@ -1,18 +1,17 @@
 /** Convolutions by tiles, and gradients of their inputs (forms.ts): a block of quads at a time, transformed, multiplied and transformed back. */
 import { rowBlocks } from '../rowBlocks'
-import { SPARE } from '../tile'
+import { PANEL, SPARE } from '../tile'
 import { APART, DOUBLED, firstPhase, HALVED, OUT, PHASES, PLAIN, phasesOf, pointsOf, tilesOf } from './forms'
-import { transformDoubled, transformHalved, transformInput } from './input'
-import { storeDoubled, transformHalvedOutput, transformOutput } from './output'
+import { transformDoubled, transformHalved, transformInput, transformShortInput } from './input'
+import { COLUMNS, endColumn, firstColumn, FROM, LAYOUT, layTiles, QUADS, SHORT_COLUMNS, SHORT_ROWS } from './layout'
+import { storeDoubled, transformHalvedOutput, transformOutput, transformShortOutput } from './output'
 import { copyRows, storeQuad } from './planes'
+import { hasPoint, lastOf } from './shortTiles'
 import { matrixOf } from './weights'
 
-/** Quads of a block: panels of both in the second-level cache. */
-const QUADS: i32 = 8
-const COLUMNS: i32 = 4 * QUADS
-/** Bytes of 81 vectors and a line, what is between the two halves of a transform, and of a block's offsets. */
-const OFFSETS: usize = 1344
-export const TEMPORARY: usize = 1472
+/** Bytes of 81 vectors and two lines, what is between the two halves of a transform, and of a block's layout. */
+const TABLES: usize = 1408
+export const TEMPORARY: usize = TABLES + LAYOUT
 
 /** Quads of an image of (outHeight, outWidth). */
 export function winogradQuads(form: i32, outHeight: i32, outWidth: i32): i32 {
@@ -31,21 +30,25 @@ export function sideOf(form: i32, count: i32): i32 {
   return count * tileStep(form) + (form == PLAIN ? 2 : 1)
 }
 
+/** Bytes of a point's slot: its columns, then the products of the point behind it, which is done when they come. */
 @inline
-function transformedBytes(form: i32, inputs: i32): usize {
-  return (<usize>((form == HALVED ? PHASES : 1) * inputs * COLUMNS) << 2) + APART
+function slotBytes(form: i32, inputs: i32, outputs: i32): usize {
+  const columns = max((form == HALVED ? PHASES : 1) * inputs, (form == DOUBLED ? PHASES : 1) * outputs)
+  return (<usize>(columns * COLUMNS) << 2) + APART
 }
 
+/** Images that a block of quads may touch. */
 @inline
-function productBytes(form: i32, outputs: i32): usize {
-  return (<usize>((form == DOUBLED ? PHASES : 1) * outputs * COLUMNS) << 2) + APART
+function imagesOf(perImage: i32): i32 {
+  return (QUADS + perImage - 2) / perImage + 1
 }
 
 /** Bytes of scratch memory of `winograd`. */
 export function winogradScratch(form: i32, inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
   const plane = sideOf(form, tilesOf(form, outHeight)) * sideOf(form, tilesOf(form, outWidth))
-  const points = <usize>pointsOf(form) * (transformedBytes(form, inputs) + productBytes(form, outputs))
-  return <i32>(SPARE + TEMPORARY + points) + ((plane + 64) << 2)
+  const slots = <usize>(pointsOf(form) + 1) * slotBytes(form, inputs, outputs)
+  const planes = plane * imagesOf(winogradQuads(form, outHeight, outWidth))
+  return <i32>(SPARE + TEMPORARY + slots) + ((planes + 64) << 2)
 }
 
 /**
@@ -56,88 +59,100 @@ export function winograd(
   form: i32, y: usize, x: usize, points: usize, bias: usize, groups: i32, inputs: i32, outputs: i32, height: i32, width: i32,
   outHeight: i32, outWidth: i32, top: i32, left: i32, first: i32, end: i32, scratch: usize,
 ): void {
+  const down = tilesOf(form, outHeight)
   const across = tilesOf(form, outWidth)
-  const tiles = tilesOf(form, outHeight) * across
+  const rows = lastOf(form, outHeight)
+  const columns = lastOf(form, outWidth)
   const perImage = winogradQuads(form, outHeight, outWidth)
   const step = tileStep(form)
-  const high = sideOf(form, tilesOf(form, outHeight))
+  const out = form == DOUBLED ? 2 * OUT : OUT
+  const high = sideOf(form, down)
   const row = <usize>sideOf(form, across) << 2
-  const positions = outHeight * outWidth
   const plane = <usize>(height * width) << 2
+  const outPlane = <usize>(outHeight * outWidth) << 2
+  const image = groups * outputs * outHeight * outWidth
   const temporary = scratch + SPARE
-  const transformed = temporary + TEMPORARY
-  const transformedStep = transformedBytes(form, inputs)
+  const table = temporary + TABLES
+  const slot = slotBytes(form, inputs, outputs)
+  const products = temporary + TEMPORARY
+  const transformed = products + slot
   const phases = form == HALVED ? PHASES : 1
-  const products = transformed + <usize>pointsOf(form) * transformedStep
-  const productsStep = productBytes(form, outputs)
-  const buffer = products + <usize>pointsOf(form) * productsStep
+  const buffer = transformed + <usize>pointsOf(form) * slot
+  const bordered = <usize>high * row
   const matrices = <usize>pointsOf(form) * matrixOf(form, outputs, inputs)
-  memory.fill(buffer, 0, <usize>high * row)
+  memory.fill(buffer, 0, <usize>imagesOf(perImage) * bordered)
   for (let start = first; start < end; start += QUADS) {
     const stop = min(start + QUADS, end)
-    tileOffsets(temporary + OFFSETS, start, stop, perImage, tiles, across, step, row)
+    const quads = layTiles(
+      table, start, stop, perImage, down, across, rows < OUT, columns < OUT, step, row, bordered, out, outHeight, outWidth, image,
+    )
     for (let g = 0; g < groups; g++) {
-      for (let n = start / perImage; n * perImage < stop; n++) {
-        const from = max(start, n * perImage)
-        const to = min(stop, (n + 1) * perImage)
-        // The rows that these quads see.
-        const above = ((from - n * perImage) * 4) / across * step
-        const below = min(high, ((to - n * perImage) * 4 - 1) / across * step + sideOf(form, 1))
-        for (let i = 0; i < inputs; i++) {
+      for (let i = 0; i < inputs; i++) {
+        for (let n = start / perImage; n * perImage < stop; n++) {
+          // The rows that these quads see.
+          const from = max(start - n * perImage, 0)
+          const to = min(stop - n * perImage, perImage)
           copyRows(
-            buffer, row, x + <usize>((n * groups + g) * inputs + i) * plane, height, width, top, left, above, below,
+            buffer + <usize>(n - start / perImage) * bordered, row, x + <usize>((n * groups + g) * inputs + i) * plane,
+            height, width, top, left, from * 4 / across * step, min(high, (to * 4 - 1) / across * step + sideOf(form, 1)),
           )
-          for (let q = from; q < to; q++) {
-            const column = q - start
-            const at = temporary + OFFSETS + (<usize>column << 4)
-            const x0 = buffer + <usize>load<i32>(at)
-            const x1 = buffer + <usize>load<i32>(at, 4)
-            const x2 = buffer + <usize>load<i32>(at, 8)
-            const x3 = buffer + <usize>load<i32>(at, 12)
-            const out = transformed + (<usize>(((column >> 1) * phases * inputs + i) * 8 + (column & 1) * 4) << 2)
-            if (form == PLAIN) transformInput(out, transformedStep, x0, x1, x2, x3, row, temporary)
-            else if (form == HALVED) {
-              transformHalved(out, transformedStep, <usize>inputs << 5, x0, x1, x2, x3, row, temporary)
-            } else transformDoubled(out, transformedStep, x0, x1, x2, x3, row, temporary)
+        }
+        for (let q = 0; q < quads; q++) {
+          const at = table + (<usize>q << 4)
+          const x0 = buffer + <usize>load<i32>(at + FROM)
+          const x1 = buffer + <usize>load<i32>(at + FROM, 4)
+          const x2 = buffer + <usize>load<i32>(at + FROM, 8)
+          const x3 = buffer + <usize>load<i32>(at + FROM, 12)
+          const to = transformed + (<usize>(((q >> 1) * phases * inputs + i) * 8 + (q & 1) * 4) << 2)
+          if (form == HALVED) transformHalved(to, slot, <usize>inputs << 5, x0, x1, x2, x3, row, temporary)
+          else if (form == DOUBLED) transformDoubled(to, slot, x0, x1, x2, x3, row, temporary)
+          else {
+            const shortRows = v128.load(at + SHORT_ROWS)
+            const shortColumns = v128.load(at + SHORT_COLUMNS)
+            if (v128.any_true(v128.or(shortRows, shortColumns))) {
+              transformShortInput(to, slot, x0, x1, x2, x3, row, temporary, rows, shortRows, columns, shortColumns)
+            } else transformInput(to, slot, x0, x1, x2, x3, row, temporary)
           }
         }
       }
       multiply(
-        form, products, productsStep, points + <usize>g * matrices, transformed, transformedStep, inputs, outputs,
-        ((stop - start + 1) >> 1) << 3, scratch,
+        form, products, transformed, slot, points + <usize>g * matrices, inputs, outputs, table, rows, columns, scratch,
       )
       for (let o = 0; o < outputs; o++) {
         const b = bias != 0 ? f32.load(bias + (<usize>(g * outputs + o) << 2)) : 0.0
-        for (let q = start; q < stop; q++) {
-          const n = q / perImage
-          const t = (q - n * perImage) * 4
-          const from = products + (<usize>(o * COLUMNS + (q - start) * 4) << 2)
-          const image = y + (<usize>(((n * groups + g) * outputs + o) * positions) << 2)
-          const count = min(4, tiles - t)
+        const to = y + <usize>(g * outputs + o) * outPlane
+        for (let q = 0; q < quads; q++) {
+          const at = table + (<usize>q << 4)
+          const from = products + (<usize>(o * COLUMNS + q * 4) << 2)
           if (form == DOUBLED) {
-            const phase = <usize>(outputs * COLUMNS) << 2
-            storeDoubled(image, from, productsStep, phase, t, count, across, outHeight, outWidth, temporary)
+            storeDoubled(to, from, slot, <usize>(outputs * COLUMNS) << 2, at, outWidth, temporary)
             continue
           }
-          if (form == PLAIN) transformOutput(from, productsStep, b, temporary)
-          else transformHalvedOutput(from, productsStep, b, temporary)
-          storeQuad(image, temporary, t, count, across, outHeight, outWidth)
+          if (form == HALVED) transformHalvedOutput(from, slot, b, temporary)
+          else {
+            const shortRows = v128.load(at + SHORT_ROWS)
+            const shortColumns = v128.load(at + SHORT_COLUMNS)
+            if (v128.any_true(v128.or(shortRows, shortColumns))) {
+              transformShortOutput(from, slot, b, temporary, rows, shortRows, columns, shortColumns)
+            } else transformOutput(from, slot, b, temporary)
+          }
+          storeQuad(to, temporary, at, outWidth)
         }
       }
     }
   }
 }
 
-/** A product a point, over the phases that it has. */
+/** A product a point, over the columns and phases that have it. */
 function multiply(
-  form: i32, products: usize, productsStep: usize, points: usize, transformed: usize, transformedStep: usize,
-  inputs: i32, outputs: i32, columns: i32, spare: usize,
+  form: i32, products: usize, transformed: usize, slot: usize, points: usize, inputs: i32, outputs: i32, table: usize,
+  lastRows: i32, lastColumns: i32, spare: usize,
 ): void {
   const matrix = matrixOf(form, outputs, inputs)
   for (let point = 0; point < pointsOf(form); point++) {
     let x = points + <usize>point * matrix
-    let panels = transformed + <usize>point * transformedStep
-    let out = products + <usize>point * productsStep
+    let panels = transformed + <usize>point * slot
+    let out = products + <usize>point * slot
     let all = inputs
     let inner = inputs
     let rows = outputs
@@ -153,20 +168,13 @@ function multiply(
       out += <usize>(before * COLUMNS) << 2
       rows *= phasesOf(point)
     }
+    const inRows = form != PLAIN || hasPoint(lastRows, point / 6)
+    const inColumns = form != PLAIN || hasPoint(lastColumns, point % 6)
+    const from = firstColumn(table, inColumns) / PANEL
+    const to = (endColumn(table, inRows, inColumns) + PANEL - 1) / PANEL
     rowBlocks(
-      out, <usize>COLUMNS << 2, x, <usize>all << 2, panels, <usize>all << 5, inner, rows, columns, false, spare,
+      out + (<usize>(from * PANEL) << 2), <usize>COLUMNS << 2, x, <usize>all << 2,
+      panels + (<usize>(from * all) << 5), <usize>all << 5, inner, rows, (to - from) * PANEL, false, spare,
     )
-  }
-}
-
-/** Byte offsets of the first inputs of tiles of quads `start` to `stop`; an image's last tile repeats. */
-function tileOffsets(
-  out: usize, start: i32, stop: i32, perImage: i32, tiles: i32, across: i32, step: i32, row: usize,
-): void {
-  for (let q = start; q < stop; q++) {
-    for (let lane = 0; lane < 4; lane++, out += 4) {
-      const tile = min((q % perImage) * 4 + lane, tiles - 1)
-      store<i32>(out, <i32>(<usize>(tile / across * step) * row + (<usize>(tile % across * step) << 2)))
-    }
   }
 }
