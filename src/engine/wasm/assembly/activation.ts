@@ -2,7 +2,7 @@
  * Activations, named `<kind>`, and the same with their slopes, `<kind>WithSlope`: both share the exponential, and a pullback
  * is a product with the slope. gelu: Hendrycks & Gimpel, arXiv 1606.08415. Law N8.
  */
-import { gaussian4, normalCdf4, sigmoid4, tanh4 } from './functions'
+import { gaussian4, normalCdf4, onePlusExp4, sigmoid4, tanh4 } from './functions'
 import { madd, splat, storePart } from './simd'
 
 const GELU = 0
@@ -15,18 +15,17 @@ const SIGMOID = 5
 const SQRT_2_OVER_PI: f32 = 0.79788456080286536
 const CUBIC: f32 = 0.044715
 
-/** (1 + tanh u) / 2 = sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3). */
+/** 2 sqrt(2 / pi) (x + 0.044715 x^3): the sigmoid of it is (1 + tanh) / 2 of its half. */
 @inline
-function sigmoidOfCubic(x: v128): v128 {
-  const cubic = madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x)
-  return sigmoid4(f32x4.mul(cubic, splat(2.0 * SQRT_2_OVER_PI)))
+function cubic(x: v128): v128 {
+  return f32x4.mul(madd(f32x4.mul(f32x4.mul(x, x), splat(CUBIC)), x, x), splat(2.0 * SQRT_2_OVER_PI))
 }
 
 @inline
 function value(kind: i32, x: v128): v128 {
   if (kind == GELU) return f32x4.mul(x, normalCdf4(x, gaussian4(x)))
-  if (kind == GELU_TANH) return f32x4.mul(x, sigmoidOfCubic(x))
-  return f32x4.mul(x, sigmoid4(x))
+  if (kind == GELU_TANH) return f32x4.div(x, onePlusExp4(cubic(x)))
+  return f32x4.div(x, onePlusExp4(x))
 }
 
 @inline
@@ -55,7 +54,7 @@ function both(kind: i32, out: usize, slope: usize, x: v128, count: i32): void {
     y = f32x4.mul(x, cdf)
     d = madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, cdf)
   } else if (kind == GELU_TANH) {
-    const s = sigmoidOfCubic(x)
+    const s = sigmoid4(cubic(x))
     // s is 0 or 1 long before x x would be infinite.
     const near = f32x4.pmax(f32x4.pmin(x, splat(1e9)), splat(-1e9))
     const inner = madd(f32x4.mul(near, near), splat(6.0 * CUBIC * SQRT_2_OVER_PI), splat(2.0 * SQRT_2_OVER_PI))

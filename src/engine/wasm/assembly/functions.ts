@@ -106,12 +106,26 @@ export function tanh4(x: v128): v128 {
   return v128.bitselect(near, signed, f32x4.lt(size, splat(0.625)))
 }
 
-/** 1 / (1 + e^-x), or e^x / (1 + e^x) for x < 0. */
+/** 1 + e^-x = 1 + 2^n e^-r with r = x + n ln 2; infinite below -88.4. */
+@inline
+export function onePlusExp4(x: v128): v128 {
+  const bounded = f32x4.pmin(f32x4.pmax(x, splat(-89.0)), splat(87.3))
+  const shifted = madd(bounded, splat(-1.44269504088896341), splat(12583039.0))
+  const n = f32x4.sub(shifted, splat(12583039.0))
+  const r = madd(n, splat(-2.12194440e-4), madd(n, splat(0.693359375), bounded))
+  let p = madd(splat(1.381459878757596e-3), r, splat(-8.3687165752053261e-3))
+  p = madd(p, r, splat(4.1668388992547989e-2))
+  p = madd(p, r, splat(-0.1666652113199234))
+  p = madd(p, r, splat(0.49999994039535522))
+  p = madd(p, r, splat(-1.0))
+  p = madd(p, r, splat(1.0))
+  return madd(p, i32x4.shl(shifted, 23), splat(1.0))
+}
+
+/** 1 / (1 + e^-x). */
 @inline
 export function sigmoid4(x: v128): v128 {
-  const e = expNegative4(f32x4.neg(f32x4.abs(x)))
-  const above = v128.bitselect(e, splat(1.0), f32x4.lt(x, splat(0.0)))
-  return f32x4.div(above, f32x4.add(splat(1.0), e))
+  return f32x4.div(splat(1.0), onePlusExp4(x))
 }
 
 /** erf for |x| <= 0.9277. */
