@@ -43,8 +43,6 @@ export const POINTS = [36, 25, 25] as const
 /** Matrices (outputs, inputs) a point. */
 export const PHASES = [1, 4, 4] as const
 
-/** Channels from which on the transforms of tiles cost little beside their products. */
-const MANY = 16
 /** Elements of a plane that cost as much one by one as a tile, of 16 at most or 64, with its transforms. */
 const TILE = [6, 10, 40] as const
 
@@ -54,7 +52,7 @@ const tilesOf = (height: number, width: number): number => Math.ceil(height / 4)
 const formOf = (s: ConvolutionSizes): Form | null => {
   const strides = Math.max(s.strideHeight, s.strideWidth)
   if (s.kernelHeight !== 3 || s.kernelWidth !== 3 || Math.max(s.dilationHeight, s.dilationWidth) > 1) return null
-  if (Math.min(s.inputs, s.outputs) < MANY || s.outputs % 4 > 0 || s.inputs % (4 * strides) > 0) return null
+  if (s.outputs % 4 > 0 || s.inputs % (4 * strides) > 0) return null
   if (strides === 1) return Math.max(s.paddingHeight, s.paddingWidth) <= 2 ? PLAIN : null
   const padded = Math.min(s.paddingHeight, s.paddingWidth) === 1 && Math.max(s.paddingHeight, s.paddingWidth) === 1
   return padded && s.strideHeight === 2 && s.strideWidth === 2 ? HALVED : null
