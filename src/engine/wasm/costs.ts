@@ -3,6 +3,8 @@ export const COST = {
   move: 0.05,
   /** A number of short rows. */
   rows: 0.2,
+  /** A number of a permutation. */
+  turned: 0.3,
   arithmetic: 0.15,
   function: 1.1,
   norm: 0.35,

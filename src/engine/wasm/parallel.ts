@@ -155,6 +155,20 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
         .same(xStride)
       threads.same(rows).size().run()
     },
+    permute: (out, x, places, outStep, xStep, ...rest) => {
+      const [b, , , c, , , , , rows, columns] = rest
+      if (!threads.splits(places * b * c * rows * columns * COST.turned, places, 1))
+        return kernels.permute(out, x, places, outStep, xStep, ...rest)
+      threads
+        .begin('permute')
+        .moving(out, FLOAT * outStep)
+        .moving(x, FLOAT * xStep)
+        .size()
+        .same(outStep)
+        .same(xStep)
+      for (const value of rest) threads.same(value)
+      threads.run()
+    },
     rotary: (out, x, cosine, sine, direction, batch, time, heads, half) => {
       const position = FLOAT * heads * 2 * half
       const cost = batch * time * heads * half * COST.arithmetic * 2

@@ -6,6 +6,9 @@ interface Axis {
   readonly stride: number
 }
 
+/** An axis of one place: its length and its strides of the result and of x. */
+const ONE = [1, 0, 0] as const
+
 /** x's axes in the order of the result, without those of length 1, neighbours that stay neighbours merged. */
 const axesOf = (shape: readonly number[], order: readonly number[]): Axis[] => {
   const strides = new Array<number>(shape.length).fill(1)
@@ -40,19 +43,23 @@ export const permute = (
   const axes = axesOf(shape, order)
   const last = axes.at(-1) ?? { length: 1, stride: 1 }
   const strides = axes.map((_, i) => axes.slice(i + 1).reduce((product, axis) => product * axis.length, 1))
-  // The axis that the kernel walks beside the last one: the longest, so that calls are few.
-  const beside = last.stride === 1 ? longestOf(axes.slice(0, -1)) : axes.findIndex(axis => axis.stride === 1)
+  const whole = last.stride === 1
+  // The axis that the kernel walks beside the last one: the longest, so that runs are many at once.
+  const beside = whole ? longestOf(axes.slice(0, -1)) : axes.findIndex(axis => axis.stride === 1)
   const second = axes[beside] ?? { length: 1, stride: 0 }
-  const secondStride = strides[beside] ?? 0
+  const outStride = strides[beside] ?? 0
+  const matrix = whole
+    ? ([outStride, second.stride, second.length, last.length] as const)
+    : ([outStride, last.stride, last.length, second.length] as const)
+  const outer = axes.flatMap(({ length, stride }, i) =>
+    i === beside || i === axes.length - 1 ? [] : [[length, strides[i] ?? 0, stride] as const],
+  )
   const walk = (axis: number, to: number, from: number): void => {
-    const current = axes[axis]
-    if (current === undefined || axis === axes.length - 1) {
-      if (last.stride === 1) kernels.copyRows(to, secondStride, from, second.stride, second.length, last.length)
-      else kernels.transpose(to, secondStride, from, last.stride, last.length, second.length)
-    } else if (axis === beside) walk(axis + 1, to, from)
-    else
-      for (let i = 0; i < current.length; i++)
-        walk(axis + 1, to + 4 * i * (strides[axis] ?? 0), from + 4 * i * current.stride)
+    const [a = ONE, b = ONE, c = ONE] = outer.slice(axis)
+    if (outer.length - axis <= 3) kernels.permute(to, from, ...a, ...b, ...c, ...matrix, Number(!whole))
+    else for (let i = 0; i < a[0]; i++) walk(axis + 1, to + 4 * i * a[1], from + 4 * i * a[2])
   }
-  walk(0, out, x)
+  if (outer.length > 0) walk(0, out, x)
+  else if (whole) kernels.copyRows(out, outStride, x, second.stride, second.length, last.length)
+  else kernels.transpose(out, outStride, x, last.stride, last.length, second.length)
 }

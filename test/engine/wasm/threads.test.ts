@@ -260,6 +260,9 @@ const calls: readonly Call[] = [
   call('permute a matrix', [SIZE], [some(SIZE)], ({ primitives }, at) =>
     primitives.permute(at(0), at(1), [ROWS, COLUMNS], [1, 0]),
   ),
+  call('permute matrices', [3 * SIZE], [some(3 * SIZE)], ({ primitives }, at) =>
+    primitives.permute(at(0), at(1), [3, ROWS, COLUMNS], [0, 2, 1]),
+  ),
   call('permute the middle', [3 * SIZE], [some(3 * SIZE)], ({ primitives }, at) =>
     primitives.permute(at(0), at(1), [3, ROWS, COLUMNS], [1, 0, 2]),
   ),

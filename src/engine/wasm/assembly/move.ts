@@ -54,6 +54,26 @@ export function transpose(out: usize, outStride: i32, x: usize, xStride: i32, ro
   }
 }
 
+/**
+ * The matrices at a by b by c places, rows copied or `turned`: each axis with its strides of out and of x. The rest as in `copyRows` and
+ * `transpose`.
+ */
+export function permute(
+  out: usize, x: usize, a: i32, aOut: i32, aX: i32, b: i32, bOut: i32, bX: i32, c: i32, cOut: i32, cX: i32,
+  outStride: i32, xStride: i32, rows: i32, columns: i32, turned: bool,
+): void {
+  for (; a > 0; a--, out += <usize>aOut << 2, x += <usize>aX << 2) {
+    for (let j = 0; j < b; j++) {
+      let to = out + (<usize>(j * bOut) << 2)
+      let from = x + (<usize>(j * bX) << 2)
+      for (let k = 0; k < c; k++, to += <usize>cOut << 2, from += <usize>cX << 2) {
+        if (turned) transpose(to, outStride, from, xStride, rows, columns)
+        else copyRows(to, outStride, from, xStride, rows, columns)
+      }
+    }
+  }
+}
+
 /** out[i, :] = table[ids[i], :]. */
 export function gather(out: usize, table: usize, ids: usize, count: i32, width: i32): void {
   const bytes = <usize>width << 2
