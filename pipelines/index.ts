@@ -9,6 +9,7 @@ export {
 } from './diffusion/autoencoderPresets.ts'
 export { captionsOf } from './diffusion/captions.ts'
 export { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './diffusion/denoise.ts'
+export { type AdaptiveOptions, denoiseAdaptively } from './diffusion/denoiseAdaptively.ts'
 export { type DenoiserFiles, type OpenedDenoiser, openDenoiserFiles, readDenoiser } from './diffusion/denoisingFiles.ts'
 export { denoisingObjective, evenLevels } from './diffusion/denoisingObjective.ts'
 export {

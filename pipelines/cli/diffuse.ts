@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
-import { DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
+import { ADAPTIVE, DiffusingOptions, diffusingFields, levelNames, samplerNames } from '../../src/codec/diffusing.ts'
 import { nonEmptyText, nullable, positiveInteger, text, where } from '../../src/codec/fields.ts'
 import { flagName, fromText } from '../../src/codec/flag.ts'
 import { pictureCount } from '../../src/codec/picture.ts'
@@ -21,6 +21,7 @@ import { terminalPictures } from './terminalPictures.ts'
 
 const help = {
   steps: 'noise levels to walk down (30)',
+  tolerance: 'what a step of dormand-prince may be wrong by: smaller takes more of them (0.01)',
   guidance: 'how much the class or text counts: 0 not at all, 1 as learnt, more exaggerates it (2)',
   eta: "noise of ddim's steps: 0 none, 1 as much as ddpm's (0)",
   strength: 'with --init: how much of the picture is done over (0.6)',
@@ -92,6 +93,11 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
   const own = given(flags, Object.keys(diffusingFields))
   const { steps, seed, sampler, guidance } = decodeOrThrow(DiffusingOptions, own, flagName)
   const asked = decodeOrThrow(DiffuseFlags, flags, flagName)
+  const adaptive = sampler === ADAPTIVE
+  if (adaptive && own.steps !== undefined)
+    throw new InputError(`--steps: expected none: ${ADAPTIVE} chooses its own; see --tolerance`)
+  if (adaptive && asked.mask !== null)
+    throw new InputError(`--mask: expected a sampler of a given number of steps, found ${ADAPTIVE}`)
   if (asked.mask !== null && asked.init === null)
     throw new InputError('--mask: expected --init too, the picture to keep part of')
   if (own.strength !== undefined && (asked.init === null || asked.mask !== null))
@@ -124,7 +130,7 @@ const run = async (folder: string | undefined, flags: Flags, io: Io): Promise<vo
 
   say.note(why)
   say.note(
-    `${counted(labels.length, 'picture')}, ${counted(steps, 'step')} of ${sampler}, guidance ${guidance}, seed ${seed}`,
+    `${counted(labels.length, 'picture')}, ${adaptive ? sampler : `${counted(steps, 'step')} of ${sampler}`}, guidance ${guidance}, seed ${seed}`,
   )
   const screen = flags.json === true ? null : terminalPictures(io, columns)
   const animation: Pictures[] = []

@@ -15,9 +15,9 @@ import { type Emission, feedback, type Pace } from '../../streams/index.ts'
 
 /** The samples after one step, on the host. */
 export interface Frame {
-  /** Steps done, from 1; of `steps`. */
+  /** Steps done, from 1; of `steps`, null where they are chosen on the way. */
   readonly step: number
-  readonly steps: number
+  readonly steps: number | null
   /** Noise left in the sample: 0 in the last frame. */
   readonly sigma: number
   readonly shape: Shape
@@ -59,6 +59,16 @@ type Place = Pick<Move, 'from' | 'to' | 'key'>
 const START = 'start'
 const STEPS = 'steps'
 
+/** Where a run begins: noise at a level, or data noised to it. */
+export const noised = (
+  { engine, shape, seed, init, noise }: Pick<DenoiseOptions, 'engine' | 'shape' | 'seed' | 'init' | 'noise'>,
+  at: Level,
+): Tensor =>
+  scope(() => {
+    const z = noise === undefined ? noiseOf(engine, shape, fold(key(seed ?? 0), START)) : tensor(engine, shape, noise)
+    return init === undefined ? combine([at.sigma, z]) : qSample(tensor(engine, shape, init), z, at)
+  })
+
 /**
  * Reverse diffusion as feedback: samples and model on the device; levels, keys, sampler and guidance on the host. n steps emit n frames, the last of which is the
  * result. Cold, and a function of its arguments: the same seed gives the same frames (law S13). Unsubscribing stops it within a step, and frees all (laws X10, S10,
@@ -70,8 +80,6 @@ export const denoise = ({
   shape,
   levels,
   seed = 0,
-  init,
-  noise,
   changes$,
   demand$,
   scheduler,
@@ -85,14 +93,10 @@ export const denoise = ({
     const [from = first, to = second] = levels.slice(step, step + 2)
     return { from, to, key: fold(fold(key(seed), STEPS), step) }
   }
-  const start = (): Tensor => {
-    const z = noise === undefined ? noiseOf(engine, shape, fold(key(seed), START)) : tensor(engine, shape, noise)
-    return init === undefined ? combine([first.sigma, z]) : qSample(tensor(engine, shape, init), z, first)
-  }
   return new Observable(out => {
     let controls: DenoiseControls = { denoiser: given.denoiser, sampler: given.sampler }
     const device: Machine<DeviceState, Place, Moved> = {
-      init: () => ({ x: scope(start), memory: [] }),
+      init: () => ({ x: noised({ engine, shape, seed, ...given }, first), memory: [] }),
       step: ({ x, memory }, place) => {
         const { denoiser, sampler } = controls
         const [moved, next] = sampler.step(memory, { ...place, x, denoiser })
@@ -131,5 +135,5 @@ export const denoise = ({
 }
 
 /** Both at once where an engine answers at once. */
-const both = <T>(x: T | Promise<T>, y: T | Promise<T>): readonly [T, T] | Promise<readonly [T, T]> =>
+export const both = <T>(x: T | Promise<T>, y: T | Promise<T>): readonly [T, T] | Promise<readonly [T, T]> =>
   x instanceof Promise || y instanceof Promise ? Promise.all([x, y]) : [x, y]

@@ -5,12 +5,15 @@ import {
   type Denoiser,
   denoiser,
   inpaint,
+  levelAt,
   partialLevels,
   predictor,
+  type Sampler,
+  scheduleLevels,
 } from '../../operators/diffusion/index.ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { type DenoisingConfig, pictureSizeOf } from '../../src/codec/denoising.ts'
-import { DiffusingOptions } from '../../src/codec/diffusing.ts'
+import { ADAPTIVE, DiffusingOptions } from '../../src/codec/diffusing.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { InputError } from '../../src/errors.ts'
 import { Region } from '../../src/tensor/region.ts'
@@ -18,7 +21,8 @@ import { scope } from '../../src/tensor/scope.ts'
 import { read, type Shape, tensor } from '../../src/tensor/tensor.ts'
 import type { Tokens } from '../../src/tensor/tokens.ts'
 import type { Pace } from '../../streams/index.ts'
-import { type DenoiseControls, denoise, type Frame } from './denoise.ts'
+import { type DenoiseControls, type DenoiseOptions, denoise, type Frame } from './denoise.ts'
+import { denoiseAdaptively } from './denoiseAdaptively.ts'
 import type { OpenedDenoiser } from './denoisingFiles.ts'
 import { type Autoencoder, arrived, decoded } from './latent.ts'
 import { autoencoderIn } from './networkOf.ts'
@@ -27,6 +31,9 @@ import { told } from './telling.ts'
 
 /** What a picture is to show: a class id, the number of classes for any; or a text, which a model told classes takes for a class' name. */
 export type Shown = number | string
+
+/** What a step of the adaptive sampler may be wrong by, unless given: some 50 evaluations of the bundled model, as near as 100 steps of DDIM. */
+const TOLERANCE = 0.01
 
 /** What is not given has the defaults of `DiffusingOptions`. */
 export interface DiffuseOptions extends Partial<DiffusingOptions>, Pace {
@@ -89,8 +96,6 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
   checkAsked(config, given)
   const { in_channels: channels, height, width } = config.network
   const shape: Shape = [labels.length, channels, height, width]
-  const levels = levelsOf(schedule, options)
-  const sampler = samplerOf(options, levels, config.network.learn_sigma)
   const coder = autoencoderIn(config, parameters)
   const common = {
     engine,
@@ -101,9 +106,21 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
     ...(demand$ === undefined ? {} : { demand$ }),
     ...(scheduler === undefined ? {} : { scheduler }),
   }
-  const partly = (known: Float32Array): Observable<Frame> =>
-    denoise({ ...common, sampler, levels: partialLevels(levels, options.strength), init: known })
-  const around = (known: Float32Array, kept: ArrayLike<number>): Observable<Frame> =>
+  const levels = levelsOf(schedule, options)
+  const stepping = ({ sampler }: DiffusingOptions): Sampler => {
+    if (sampler !== ADAPTIVE) return samplerOf({ ...options, sampler }, levels, config.network.learn_sigma)
+    throw new InputError(`sampler: expected one of a given number of steps, with a mask or changes; found ${sampler}`)
+  }
+  const adaptive = options.sampler === ADAPTIVE && mask === undefined && changes$ === undefined
+  /** null: it chooses its own steps. */
+  const sampler = adaptive ? null : stepping(options)
+  const descent = (strength: number, start: Pick<DenoiseOptions, 'init'>): Observable<Frame> => {
+    if (sampler !== null) return denoise({ ...common, ...start, sampler, levels: partialLevels(levels, strength) })
+    const to = levelAt(schedule, 0)
+    const [from = to] = partialLevels(scheduleLevels(schedule), strength)
+    return denoiseAdaptively({ ...common, ...start, schedule, from, to, tolerance: options.tolerance ?? TOLERANCE })
+  }
+  const around = (sampler: Sampler, known: Float32Array, kept: ArrayLike<number>): Observable<Frame> =>
     defer(() => {
       const region = new Region()
       const tensors = region.run(() =>
@@ -118,10 +135,14 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
     })
   const frames$ =
     init === undefined
-      ? denoise({ ...common, sampler, levels })
+      ? descent(1, {})
       : encoded(engine, config, coder, init).pipe(
           map(picture => repeated(picture, labels.length)),
-          concatMap(known => (mask === undefined ? partly(known) : around(known, maskOf(config, mask)))),
+          concatMap(known =>
+            mask === undefined || sampler === null
+              ? descent(options.strength, { init: known })
+              : around(sampler, known, maskOf(config, mask)),
+          ),
         )
   const shown$ = lastOnly ? frames$.pipe(last()) : frames$
   return coder === null ? shown$ : shown$.pipe(decoded(engine, coder))

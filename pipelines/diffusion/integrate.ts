@@ -13,6 +13,7 @@ import type { Machine } from '../../src/machine.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { read, type Tensor } from '../../src/tensor/tensor.ts'
 import { type Emission, feedback, type Pace } from '../../streams/index.ts'
+import { both } from './denoise.ts'
 
 export interface IntegrateOptions extends Partial<Tolerance>, Pace {
   /** dx/dt. */
@@ -31,6 +32,8 @@ export interface Integrated {
   /** Evaluations of the slope so far, those of rejected steps included. */
   readonly evaluations: number
   readonly x: HostData
+  /** dx/dt there. */
+  readonly slope: HostData
 }
 
 /** A step to try; whether the one before was taken. */
@@ -51,6 +54,9 @@ interface HostState {
   readonly h: number
   readonly evaluations: number
 }
+
+/** A trial's error, and where it led and how steep it is there if that is taken. */
+type Judged = readonly [number, readonly [HostData, HostData] | null]
 
 const STAGES = 6
 /** Below this share of the way no step is worth taking. */
@@ -89,17 +95,17 @@ export const integrate = ({
       ]
     },
   }
-  const host: Machine<HostState, readonly [number, HostData | null], Emission<Integrated, Attempt>> = {
+  const host: Machine<HostState, Judged, Emission<Integrated, Attempt>> = {
     init: () => ({ t: from, h: fitted(from, direction * firstStep), evaluations: 1 }),
-    step: ({ t, h, evaluations: before }, [e, x]) => {
+    step: ({ t, h, evaluations: before }, [e, there]) => {
       const evaluations = before + STAGES
-      const accepted = x !== null
+      const accepted = there !== null
       const at = accepted ? t + h : t
       const reached = accepted && h === to - t
       const next = fitted(at, nextStep(h, e))
       if (!reached && !(Math.abs(next) > LEAST * Math.abs(way)))
         throw new NumericError(`integrate: at t = ${at} the step shrank to ${next}; the slope is not smooth there`)
-      const emit = accepted ? [{ t: reached ? to : at, evaluations, x }] : []
+      const emit = accepted ? [{ t: reached ? to : at, evaluations, x: there[0], slope: there[1] }] : []
       return [
         { emit, next: reached ? null : { t: at, h: next, accepted } },
         { t: at, h: next, evaluations },
@@ -110,14 +116,12 @@ export const integrate = ({
     feedback({
       device,
       host,
-      read: ({ norm, x }): readonly [number, HostData | null] | Promise<readonly [number, HostData | null]> => {
-        const judge = (
-          squared: HostData,
-        ): readonly [number, HostData | null] | Promise<readonly [number, HostData]> => {
+      read: ({ norm, x, slope: d }): Judged | Promise<Judged> => {
+        const judge = (squared: HostData): Judged | Promise<Judged> => {
           const e = Math.sqrt(squared[0] ?? Number.NaN)
           if (!(e <= 1)) return [Number.isFinite(e) ? e : Number.POSITIVE_INFINITY, null]
-          const data = read(x)
-          return data instanceof Promise ? data.then(values => [e, values]) : [e, data]
+          const there = both(read(x), read(d))
+          return there instanceof Promise ? there.then(values => [e, values]) : [e, there]
         }
         const squared = read(norm)
         return squared instanceof Promise ? squared.then(judge) : judge(squared)

@@ -19,7 +19,9 @@ import {
   type SigmaRange,
   scheduleLevels,
 } from '../../operators/diffusion/index.ts'
-import type { DiffusingOptions } from '../../src/codec/diffusing.ts'
+import type { DiffusingOptions, stepSamplerNames } from '../../src/codec/diffusing.ts'
+
+type StepSampler = (typeof stepSamplerNames)[number]
 
 /**
  * Langevin dynamics at each level: steps, and their δ over sigma². Each step takes 1 - δ/2 of what is left of the level before, so that some 30 levels of 5 steps suffice;
@@ -29,11 +31,11 @@ const LANGEVIN = { repeats: 5, rate: 0.5 }
 
 /** The sampler of a name, to walk these levels; ddpm takes a variance that the model has learnt. */
 export const samplerOf = (
-  { sampler, eta }: Pick<DiffusingOptions, 'sampler' | 'eta'>,
+  { sampler, eta }: Pick<DiffusingOptions, 'eta'> & { readonly sampler: StepSampler },
   levels: readonly Level[],
   learnedVariance = false,
 ): Sampler => {
-  const samplers: Readonly<Record<DiffusingOptions['sampler'], () => Sampler>> = {
+  const samplers: Readonly<Record<StepSampler, () => Sampler>> = {
     ddim: () => ddim({ eta }),
     ddpm: () => ddpm({ variance: learnedVariance ? 'learned' : 'posterior' }),
     'dpm++': () => dpmSolver,

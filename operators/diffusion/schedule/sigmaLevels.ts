@@ -7,11 +7,8 @@ export const explodingLevels = (sigmas: readonly number[], timeOf = (sigma: numb
   clean,
 ]
 
-/**
- * Levels of a variance-preserving schedule at these ratios sigma / alpha, then the clean one, so that Karras' sigmas serve a model trained on T times.
- * Its time is interpolated along log(sigma / alpha), and may lie between two whole ones.
- */
-export const preservingLevels = (schedule: NoiseSchedule, sigmas: readonly number[]): Level[] => {
+/** The level of a variance-preserving schedule at a ratio sigma / alpha. Its time is interpolated along log(sigma / alpha), and may lie between two whole ones. */
+export const levelOfRatio = (schedule: NoiseSchedule): ((ratio: number) => Level) => {
   const logs = Float64Array.from(schedule.alphaBars, (_, t) => Math.log(noiseRatio(levelAt(schedule, t))))
   const timeOf = (sigma: number): number => {
     const log = Math.log(sigma)
@@ -21,11 +18,14 @@ export const preservingLevels = (schedule: NoiseSchedule, sigmas: readonly numbe
     const [low = 0, high = 0] = [logs[above - 1], logs[above]]
     return above - 1 + (log - low) / (high - low)
   }
-  return [
-    ...sigmas.map(sigma => {
-      const alpha = 1 / Math.sqrt(1 + sigma ** 2)
-      return { time: timeOf(sigma), alpha, sigma: sigma * alpha }
-    }),
-    clean,
-  ]
+  return ratio => {
+    const alpha = 1 / Math.sqrt(1 + ratio ** 2)
+    return { time: timeOf(ratio), alpha, sigma: ratio * alpha }
+  }
 }
+
+/** Levels of a variance-preserving schedule at these ratios sigma / alpha, then the clean one, so that Karras' sigmas serve a model trained on T times. */
+export const preservingLevels = (schedule: NoiseSchedule, sigmas: readonly number[]): Level[] => [
+  ...sigmas.map(levelOfRatio(schedule)),
+  clean,
+]

@@ -12,7 +12,7 @@ import { levelsOf } from '../../../pipelines/diffusion/samplerOf.ts'
 import { readPictures } from '../../../pipelines/readPictures.ts'
 import { digest } from '../../../pipelines/readText.ts'
 import { orThrow } from '../../../src/codec/decode.ts'
-import { levelNames, samplerNames } from '../../../src/codec/diffusing.ts'
+import { levelNames, stepSamplerNames } from '../../../src/codec/diffusing.ts'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { InputError } from '../../../src/errors.ts'
 import { pictureGrid } from '../../../src/format/pictureGrid.ts'
@@ -77,7 +77,7 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
     t.notOk(existsSync(path('run/config.json')), 'a run that has not ended')
     const diffuse = (name: string, more: readonly string[]) =>
       fluxion(['diffuse', path('run'), '--steps', '4', '--count', '2', '--zoom', '1', '--out', path(name), ...more])
-    for (const sampler of samplerNames) {
+    for (const sampler of stepSamplerNames) {
       const first = await diffuse('a.png', ['--sampler', sampler, '--frames', path('a.gif'), '--json'])
       t.equal(first.code, 0, `${sampler} ${first.stderr}`)
       t.deepEqual(
@@ -90,6 +90,43 @@ test('diffuse: the same seed gives the same files bit for bit, on a checkpoint t
       t.ok(readFileSync(path('a.gif')).equals(readFileSync(path('b.gif'))), `${sampler}: the same animation`)
       await diffuse('c.png', ['--sampler', sampler, '--seed', '1'])
       t.notOk(readFileSync(path('a.png')).equals(readFileSync(path('c.png'))), `${sampler}: another seed`)
+    }
+    const adaptive = (name: string, more: readonly string[]) =>
+      fluxion([
+        'diffuse',
+        path('run'),
+        '--sampler',
+        'dormand-prince',
+        '--count',
+        '2',
+        '--zoom',
+        '1',
+        '--out',
+        path(name),
+        ...more,
+      ])
+    const lines = jsonLines((await adaptive('a.png', ['--frames', path('a.gif'), '--json'])).stdout).map(Object)
+    t.ok(lines.length > 3 && lines.slice(0, -2).every(({ steps }) => steps === null), 'steps of its own')
+    t.equal(lines.at(-3).sigma, 0)
+    await adaptive('b.png', [])
+    t.ok(readFileSync(path('a.png')).equals(readFileSync(path('b.png'))), 'dormand-prince: the same picture')
+    await adaptive('c.png', ['--tolerance', '0.3'])
+    t.notOk(readFileSync(path('a.png')).equals(readFileSync(path('c.png'))), 'dormand-prince: another tolerance')
+    writeFileSync(path('init.png'), writePng(bar(1, 3)))
+    const changed = await adaptive('d.png', ['--init', path('init.png'), '--strength', '0.3'])
+    t.equal(changed.code, 0, changed.stderr)
+    for (const [more, message] of [
+      [['--steps', '3'], '--steps: expected none: dormand-prince chooses its own; see --tolerance'],
+      [['--levels', 'karras'], '--levels: expected none (dormand-prince chooses its own)'],
+      [
+        ['--mask', path('init.png'), '--init', path('init.png')],
+        '--mask: expected a sampler of a given number of steps',
+      ],
+      [['--tolerance', '0'], '--tolerance: expected a number in [1e-6, 1), found 0'],
+      [['--tolerance', '0.1', '--sampler', 'heun'], '--tolerance: expected none (heun has no tolerance;'],
+    ] as const) {
+      const { code, stderr } = await adaptive('e.png', more)
+      t.ok(code === 2 && stderr.startsWith(`fluxion: ${message}`), stderr.trim())
     }
     const drawn = new Set<string>()
     for (const levels of levelNames) {
