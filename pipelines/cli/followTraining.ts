@@ -31,7 +31,11 @@ export const followTraining = async <S>(
   const first = from?.step ?? 0
   say.note(`${counted(training.count, 'picture')} to train on, ${grouped(validation?.count ?? 0)} held out`)
   if (inexact !== null) say.note(inexact)
-  say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
+  say.note(
+    first > 0
+      ? `goes on after step ${first} of ${options.steps}`
+      : `${counted(options.steps, 'step')} from the beginning`,
+  )
   const amount = options.batch * options.accumulate
   const [start, total] = [first * amount, options.steps * amount]
   const metered = progress<RunStep<S>>({ amount: () => amount, start, total })

@@ -8,7 +8,7 @@ import { trainingFolder } from '../trainingFolder.ts'
 import { engineOf, type Flags, printerOf, withCommonFlags, withFlags } from './common.ts'
 import { consume } from './consume.ts'
 import type { Io } from './io.ts'
-import { grouped, type Printer } from './printer.ts'
+import { counted, grouped, type Printer } from './printer.ts'
 import { progressBar } from './progressBar.ts'
 import { shapeHelp, trainFlags, trainingHelp } from './trainFlags.ts'
 
@@ -29,12 +29,16 @@ const run = async (files: readonly string[], flags: Flags, io: Io): Promise<void
   say.note(why)
   say.note(`${grouped(training.length)} tokens to train on, ${grouped(validation.length)} held out`)
   if (folder.inexact !== null) say.note(folder.inexact)
-  say.note(first > 0 ? `goes on after step ${first} of ${options.steps}` : `${options.steps} steps from the beginning`)
+  say.note(
+    first > 0
+      ? `goes on after step ${first} of ${options.steps}`
+      : `${counted(options.steps, 'step')} from the beginning`,
+  )
 
   const tokens = options.batch * options.block * options.accumulate
   const [start, total] = [first * tokens, options.steps * tokens]
-  const counted = progress<RunStep>({ amount: () => tokens, start, total })
-  await consume(trainInFolder(folder).pipe(counted, progressBar(io, start, total)), io, ({ value }) => {
+  const metered = progress<RunStep>({ amount: () => tokens, start, total })
+  await consume(trainInFolder(folder).pipe(metered, progressBar(io, start, total)), io, ({ value }) => {
     report(say, value)
   })
   say.note(`wrote the model to ${asked.out}`)

@@ -22,7 +22,7 @@ export const readPng = (bytes: Uint8Array, where: string): E.Either<InputError, 
   if (width * height === 0 || width * height > MOST_PIXELS)
     return E.left(new InputError(`${where}: expected 1 to ${MOST_PIXELS} pixels, found ${width} x ${height}`))
   return E.tryCatch(
-    () => planesOf(decode(bytes)),
+    () => planesOf(decode(bytes, { checkCrc: true })),
     error => new InputError(`${where}: damaged PNG: ${error instanceof Error ? error.message : String(error)}`),
   )
 }

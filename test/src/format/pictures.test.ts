@@ -108,6 +108,19 @@ test('CIFAR-10: planes and labels; a wrong label or length is refused', t => {
   t.end()
 })
 
+test('a PNG file of which a byte changed on the way is damaged, wherever it is', t => {
+  const pixels = Uint8Array.from({ length: 36 }, (_, i) => 7 * i)
+  const file = writePng({ count: 1, channels: 3, height: 3, width: 4, pixels })
+  t.ok(isRight(readPng(file, 'x')))
+  const unnoticed = Array.from(file, (byte, at) => {
+    const changed = file.slice()
+    changed[at] = byte ^ 1
+    return isRight(readPng(changed, 'x')) ? [at] : []
+  }).flat()
+  t.deepEqual(unnoticed, [])
+  t.end()
+})
+
 test('any bytes give a value or an InputError', t => {
   const beginnings = [
     writePng({ count: 1, channels: 3, height: 3, width: 4, pixels: new Uint8Array(36) }),
