@@ -654,12 +654,16 @@ const poolCase = fc
     window: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 })),
     stride: fc.option(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })), { nil: undefined }),
     padded: fc.boolean(),
+    // Windows side by side that fill the planes: poolings by whole factors.
+    filled: fc.boolean(),
     height: positiveLength(9),
     width: positiveLength(20),
   })
-  .map(({ lead, window, stride = window, padded, height, width }) => {
+  .map(({ lead, window, filled, height, width, ...rest }) => {
+    const { stride = window, padded } = filled ? { padded: false } : rest
     const padding = padded ? ([Math.floor(window[0] / 2), Math.floor(window[1] / 2)] as const) : 0
-    const x = [...lead, Math.max(height, window[0]), Math.max(width, window[1])]
+    const plane = filled ? [height * window[0], width * window[1]] : [height, width]
+    const x = [...lead, Math.max(plane[0] ?? 0, window[0]), Math.max(plane[1] ?? 0, window[1])]
     const { outHeight, outWidth } = windowOf('case', x, window, { stride, padding })
     return { x, y: [...lead, outHeight, outWidth], options: { window, stride, padding } }
   })

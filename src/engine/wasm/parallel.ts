@@ -6,6 +6,7 @@ import { type Kernels, kernelNames } from './binary.generated.ts'
 import { COST, FLOAT } from './costs.ts'
 import type { Loaded } from './kernels.ts'
 import { parallelConvolutions } from './parallelConvolutions.ts'
+import { parallelMoves } from './parallelMoves.ts'
 import { each, parallelProducts } from './parallelProducts.ts'
 import { parallelQuantized } from './parallelQuantized.ts'
 import { type Name, rolesOf, VECTOR } from './roles.ts'
@@ -85,6 +86,7 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     ...parallelProducts(threads, kernels),
     ...parallelConvolutions(threads, loaded),
     ...parallelQuantized(threads, kernels),
+    ...parallelMoves(threads, kernels),
     dot: kernels.dot,
     readAhead: kernels.readAhead,
     // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
@@ -132,42 +134,6 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
       const cost = (end - first + count) * columns * COST.move
       if (!threads.splits(cost, end - first, 1)) return kernels.scatterAdd(out, x, ids, count, columns, first, end)
       threads.begin('scatterAdd').same(out).same(x).same(ids).same(count).same(columns).first(first).end(first).run()
-    },
-    copyRows: (out, outStride, x, xStride, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.rows, rows, 1))
-        return kernels.copyRows(out, outStride, x, xStride, rows, columns)
-      threads
-        .begin('copyRows')
-        .moving(out, FLOAT * outStride)
-        .same(outStride)
-        .moving(x, FLOAT * xStride)
-        .same(xStride)
-      threads.size().same(columns).run()
-    },
-    transpose: (out, outStride, x, xStride, rows, columns) => {
-      if (!threads.splits(rows * columns * COST.arithmetic, columns, VECTOR))
-        return kernels.transpose(out, outStride, x, xStride, rows, columns)
-      threads
-        .begin('transpose')
-        .moving(out, FLOAT * outStride)
-        .same(outStride)
-        .moving(x, FLOAT)
-        .same(xStride)
-      threads.same(rows).size().run()
-    },
-    permute: (out, x, places, outStep, xStep, ...rest) => {
-      const [b, , , c, , , , , rows, columns] = rest
-      if (!threads.splits(places * b * c * rows * columns * COST.turned, places, 1))
-        return kernels.permute(out, x, places, outStep, xStep, ...rest)
-      threads
-        .begin('permute')
-        .moving(out, FLOAT * outStep)
-        .moving(x, FLOAT * xStep)
-        .size()
-        .same(outStep)
-        .same(xStep)
-      for (const value of rest) threads.same(value)
-      threads.run()
     },
     rotary: (out, x, cosine, sine, direction, batch, time, heads, half) => {
       const position = FLOAT * heads * 2 * half

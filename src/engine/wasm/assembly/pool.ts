@@ -1,4 +1,5 @@
 /** Windows over planes: maxima and sums under each position, and what flows back. Every window sees an element. */
+import { splat, storePart } from './simd'
 
 /** The first row or column of a position's window that lies in the plane. */
 @inline
@@ -88,11 +89,36 @@ export function sumPool(
   }
 }
 
+/** `spread` where windows of 2 columns lie side by side and fill the planes, `rows` rows of windows in all. */
+function repeat(dx: usize, dy: usize, factor: f32, rows: i32, outWidth: i32, kernelHeight: i32): void {
+  const f = splat(factor)
+  const line = <usize>outWidth << 3
+  for (; rows > 0; rows--, dy += <usize>outWidth << 2) {
+    for (let j = 0; j < outWidth; j += 4) {
+      const value = f32x4.mul(v128.load(dy + (<usize>j << 2)), f)
+      const left = v128.shuffle<f32>(value, value, 0, 0, 1, 1)
+      const right = v128.shuffle<f32>(value, value, 2, 2, 3, 3)
+      const count = (outWidth - j) << 1
+      let to = dx + (<usize>j << 3)
+      for (let k = 0; k < kernelHeight; k++, to += line) {
+        storePart(to, left, count)
+        storePart(to + 16, right, count - 4)
+      }
+    }
+    dx += line * <usize>kernelHeight
+  }
+}
+
 /** The adjoint of sumPool. */
 export function spread(
   dx: usize, dy: usize, factor: f32, planes: i32, height: i32, width: i32, outHeight: i32, outWidth: i32,
   kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32, paddingHeight: i32, paddingWidth: i32,
 ): void {
+  const fills = strideHeight == kernelHeight && height == outHeight * kernelHeight && width == 2 * outWidth
+  if (fills && strideWidth == 2 && kernelWidth == 2 && (paddingHeight | paddingWidth) == 0) {
+    repeat(dx, dy, factor, planes * outHeight, outWidth, kernelHeight)
+    return
+  }
   const plane = <usize>(height * width) << 2
   for (; planes > 0; planes--, dx += plane) {
     memory.fill(dx, 0, plane)
