@@ -106,12 +106,12 @@ export const diffuse = (opened: OpenedDenoiser, engine: Engine, given: DiffuseOp
     ...(demand$ === undefined ? {} : { demand$ }),
     ...(scheduler === undefined ? {} : { scheduler }),
   }
-  const levels = levelsOf(schedule, options)
+  const adaptive = options.sampler === ADAPTIVE && mask === undefined && changes$ === undefined
+  const levels = adaptive ? [] : levelsOf(schedule, options)
   const stepping = ({ sampler }: DiffusingOptions): Sampler => {
     if (sampler !== ADAPTIVE) return samplerOf({ ...options, sampler }, levels, config.network.learn_sigma)
     throw new InputError(`sampler: expected one of a given number of steps, with a mask or changes; found ${sampler}`)
   }
-  const adaptive = options.sampler === ADAPTIVE && mask === undefined && changes$ === undefined
   /** null: it chooses its own steps. */
   const sampler = adaptive ? null : stepping(options)
   const descent = (strength: number, start: Pick<DenoiseOptions, 'init'>): Observable<Frame> => {

@@ -1,14 +1,19 @@
 /** The probability-flow ODE in steps of adaptive size: Gaussian data whose paths are known (X7), and laws S8, S10, S13, S15. */
-import { lastValueFrom, take } from 'rxjs'
+import { lastValueFrom, NEVER, take } from 'rxjs'
 import test from 'tape'
+import { cosineSchedule } from '../../../operators/diffusion/index.ts'
 import { euler } from '../../../operators/diffusion/sampler/probabilityFlow.ts'
 import { linearSchedule } from '../../../operators/diffusion/schedule/linearSchedule.ts'
 import { levelAt } from '../../../operators/diffusion/schedule/noiseSchedule.ts'
 import { levelOfRatio } from '../../../operators/diffusion/schedule/sigmaLevels.ts'
+import { bundledDigits } from '../../../pipelines/cli/modelPath.ts'
 import { denoise } from '../../../pipelines/diffusion/denoise.ts'
 import { type AdaptiveOptions, denoiseAdaptively } from '../../../pipelines/diffusion/denoiseAdaptively.ts'
+import { openDenoiser } from '../../../pipelines/diffusion/denoisingFolder.ts'
+import { diffuse } from '../../../pipelines/diffusion/diffuse.ts'
 import { referenceEngine } from '../../../src/engine/reference/engine.ts'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
+import { InputError } from '../../../src/errors.ts'
 import { key, normal } from '../../../src/random.ts'
 import { gaussianDenoiser } from '../../laws/diffusion.ts'
 import { S13, S15, settle, whole } from '../../laws/streams.ts'
@@ -108,6 +113,24 @@ test('a time between two of a schedule: their levels, and what lies between', t 
   const [low, high] = [17, 18].map(time => levelAt(schedule, time))
   const between = at(((low?.sigma ?? 0) / (low?.alpha ?? 1) + (high?.sigma ?? 0) / (high?.alpha ?? 1)) / 2)
   t.ok(between.time > 17 && between.time < 18)
+  t.end()
+})
+
+test('diffuse: a schedule of few times has steps enough; masks and changes want a sampler of a given number of steps', async t => {
+  const engine = wasmEngine()
+  const opened = openDenoiser(bundledDigits(), engine)
+  const labels = [7]
+  const adaptive = { labels, sampler: 'dormand-prince', tolerance: 0.1 } as const
+  const short = { ...opened, schedule: cosineSchedule(20) }
+  t.ok((await lastValueFrom(diffuse(short, engine, { ...adaptive, lastOnly: true }))).sample.every(Number.isFinite))
+  t.throws(() => diffuse(short, engine, { labels }), /steps: expected a whole number from 1 to 20, found 30/, 'control')
+  const init = new Float32Array(784)
+  for (const more of [{ changes$: NEVER }, { init, mask: init }])
+    t.throws(
+      () => diffuse(opened, engine, { ...adaptive, ...more }),
+      (error: unknown) => error instanceof InputError && error.message.startsWith('sampler: expected one of a given'),
+      Object.keys(more).join(),
+    )
   t.end()
 })
 
