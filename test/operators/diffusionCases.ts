@@ -175,7 +175,15 @@ export const diffusionProblems: readonly Problem[] = [
 export const diffusionOthers = new Set([
   ...['clean', 'noiseRatio', 'signalToNoise', 'levelAt', 'scheduleLevels', 'spacedTimes', 'partialLevels'],
   ...['noiseSchedule', 'fromAlphaBar', 'linearSchedule', 'cosineSchedule', 'sigmoidSchedule', 'flowSchedule'],
-  ...['karrasSigmas', 'exponentialSigmas', 'explodingLevels', 'preservingLevels', 'lossWeight', 'weightsOf'],
+  ...[
+    'karrasSigmas',
+    'exponentialSigmas',
+    'explodingLevels',
+    'levelOfRatio',
+    'preservingLevels',
+    'lossWeight',
+    'weightsOf',
+  ],
   ...['posterior', 'transition', 'gaussianDivergence', 'priorTerm', 'stepTerm', 'decoderTerm', 'bitsPerDimension'],
   ...['assignment', 'optimalPairing', 'nextStep', 'slerp'],
   // What only prepares a step of others, or their numbers for it.
