@@ -54,15 +54,17 @@ function both(kind: i32, out: usize, slope: usize, x: v128, count: i32): void {
     y = f32x4.mul(x, cdf)
     d = madd(f32x4.mul(x, splat(0.39894228040143268)), gaussian, cdf)
   } else if (kind == GELU_TANH) {
-    const s = sigmoid4(cubic(x))
+    const e = onePlusExp4(cubic(x))
+    const s = f32x4.div(one, e)
     // s is 0 or 1 long before x x would be infinite.
     const near = f32x4.pmax(f32x4.pmin(x, splat(1e9)), splat(-1e9))
     const inner = madd(f32x4.mul(near, near), splat(6.0 * CUBIC * SQRT_2_OVER_PI), splat(2.0 * SQRT_2_OVER_PI))
-    y = f32x4.mul(x, s)
+    y = f32x4.div(x, e)
     d = f32x4.mul(s, madd(f32x4.mul(near, f32x4.sub(one, s)), inner, one))
   } else if (kind == SILU) {
-    const s = sigmoid4(x)
-    y = f32x4.mul(x, s)
+    const e = onePlusExp4(x)
+    const s = f32x4.div(one, e)
+    y = f32x4.div(x, e)
     d = f32x4.mul(s, madd(x, f32x4.sub(one, s), one))
   } else if (kind == RELU) {
     y = f32x4.max(x, splat(0.0))
