@@ -26,10 +26,17 @@ export function groupNorm(
     for (let c = 0; c < channels; c++, at += plane, parameter += 4) {
       const w = v128.load32_splat(weight + parameter)
       const b = v128.load32_splat(bias + parameter)
-      for (let j = 0; j < positions; j += 4) {
-        const here = at + (<usize>j << 2)
+      let here = at
+      let left = positions
+      for (; left >= 8; left -= 8, here += 32) {
+        const p = f32x4.mul(f32x4.sub(v128.load(x + here), middle), scale)
+        const q = f32x4.mul(f32x4.sub(v128.load(x + here, 16), middle), scale)
+        v128.store(out + here, madd(p, w, b))
+        v128.store(out + here, madd(q, w, b), 16)
+      }
+      for (; left > 0; left -= 4, here += 16) {
         const normal = f32x4.mul(f32x4.sub(v128.load(x + here), middle), scale)
-        storePart(out + here, madd(normal, w, b), positions - j)
+        storePart(out + here, madd(normal, w, b), left)
       }
     }
   }
