@@ -59,6 +59,13 @@ function centredDot(y: usize, x: usize, centre: f32, length: i32): f32 {
   return sumLanes(f32x4.add(s0, s1))
 }
 
+@inline
+function pulled(x: v128, dy: v128, w: v128, mean: v128, deviation: v128, meanG: v128, meanGN: v128): v128 {
+  const normal = f32x4.mul(f32x4.sub(x, mean), deviation)
+  const rest = f32x4.sub(f32x4.sub(f32x4.mul(dy, w), meanG), f32x4.mul(normal, meanGN))
+  return f32x4.mul(rest, deviation)
+}
+
 /**
  * Rows `first` to `end`. With n = (x - mean) deviation and g = dy weight: dx = (g - mean(g) - n mean(g n)) deviation over a row; sums of
  * dy n and of dy a channel of each image, to be added up over images.
@@ -96,12 +103,12 @@ export function groupNormPullback(
     at = row
     for (let c = 0; c < channels; c++, at += plane) {
       const w = v128.load32_splat(parameters + (<usize>c << 2))
-      for (let j = 0; j < positions; j += 4) {
-        const here = at + (<usize>j << 2)
-        const normal = f32x4.mul(f32x4.sub(v128.load(x + here), middle), scale)
-        const rest = f32x4.sub(f32x4.sub(f32x4.mul(v128.load(dy + here), w), meanG), f32x4.mul(normal, meanGN))
-        storePart(dx + here, f32x4.mul(rest, scale), positions - j)
+      let here = at
+      let left = positions
+      for (; left >= 4; left -= 4, here += 16) {
+        v128.store(dx + here, pulled(v128.load(x + here), v128.load(dy + here), w, middle, scale, meanG, meanGN))
       }
+      storePart(dx + here, pulled(v128.load(x + here), v128.load(dy + here), w, middle, scale, meanG, meanGN), left)
     }
   }
 }
