@@ -3,6 +3,7 @@ export { activation, gelu, geluTanh, relu, sigmoid, silu, tanh } from './activat
 export { addChannels } from './addChannels.ts'
 export { type AttentionState, attended, joinStates, noKeys, stateOfKeys } from './attention/attentionState.ts'
 export { type CrossAttentionOptions, crossAttention } from './attention/crossAttention.ts'
+export { type JointOptions, jointAttention } from './attention/jointAttention.ts'
 export { paddingMask, slidingWindowMask } from './attention/masks.ts'
 export { type AttentionOptions, scaledDotProductAttention } from './attention/scaledDotProductAttention.ts'
 export {

@@ -4,8 +4,8 @@ import type { Operator } from '../../src/operator.ts'
 import type { Hidden } from '../hidden.ts'
 import { GPT2_DEVIATION, linear } from '../linear.ts'
 import { rotaryPositions } from '../position/rotaryPositions.ts'
+import { jointAttention } from './jointAttention.ts'
 import { scaledDotProductAttention } from './scaledDotProductAttention.ts'
-import { splitQueryKeyValue } from './splitQueryKeyValue.ts'
 
 export interface SelfAttentionOptions {
   readonly width: number
@@ -29,10 +29,9 @@ export const selfAttention = ({
 }: SelfAttentionOptions): Operator<Hidden, Hidden> => {
   const init = normalInit(projectionDeviation)
   const join = linear({ name: 'c_attn', from: 'width', to: 'qkv', width: 3 * width, bias, layout: 'conv1d' })
-  const split = splitQueryKeyValue(width, width)
-  const attend = scaledDotProductAttention({ heads, causal })
+  const attend = jointAttention({ heads, headWidth: width / heads, causal })
   const project = linear({ name: 'c_proj', from: 'query', to: 'width', width, bias, layout: 'conv1d', init })
-  return define<Hidden, Hidden>((at, x) => at(at(at(at(x, join), split), attend), project))
+  return define<Hidden, Hidden>((at, x) => at(at(at(x, join), attend), project))
 }
 
 export interface GroupedQueryOptions {

@@ -166,6 +166,16 @@ export interface Fused {
     logSumExp: Storage,
     sizes: AttentionSizes,
   ): void
+  /** As attention, query, key and value side by side: joint (batch, keys, (heads + 2 keyValueHeads) * headWidth), as many queries as keys. */
+  jointAttention(out: Storage, logSumExp: Storage, joint: Storage, sizes: AttentionSizes): void
+  jointAttentionPullback(
+    dJoint: Storage,
+    dOut: Storage,
+    joint: Storage,
+    out: Storage,
+    logSumExp: Storage,
+    sizes: AttentionSizes,
+  ): void
   /** Each output is one sum over (inputs, kernelHeight, kernelWidth), in an order that depends on the sizes alone, its batch left out. */
   convolution(y: Storage, x: Storage, weight: Storage, bias: Storage | null, sizes: ConvolutionSizes): void
   convolutionInputGradient(dx: Storage, dy: Storage, weight: Storage, sizes: ConvolutionSizes): void

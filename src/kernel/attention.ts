@@ -25,10 +25,13 @@ export interface Attended<A extends Axes> {
   readonly logSumExp: Tensor
 }
 
+/** From shapes alone. */
+type Shaped = Pick<Tensor, 'shape'>
+
 export const attentionSizes = (
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
+  query: Shaped,
+  key: Shaped,
+  value: Shaped,
   options: AttentionOptions,
 ): AttentionSizes => {
   const { heads, keyValueHeads = heads, causal } = options
@@ -74,6 +77,9 @@ export const attentionSizes = (
 const pairs = ({ batch, heads, queries, keys, causal }: AttentionSizes): number =>
   batch * heads * queries * (causal ? keys - (queries - 1) / 2 : keys)
 
+export const attentionFlops = (sizes: AttentionSizes): number => pairs(sizes) * (4 * sizes.headWidth + 5)
+export const attentionPullbackFlops = (sizes: AttentionSizes): number => pairs(sizes) * (10 * sizes.headWidth + 9)
+
 /**
  * softmax(scale · Q Kᵀ + mask) V per head. query (batch, queries, heads · headWidth); key, value (batch, keys, keyValueHeads · headWidth).
  * Source: Vaswani et al., arXiv 1706.03762, eq. 1. Laws A3-A9, A12.
@@ -90,7 +96,7 @@ export const attention = <A extends Axes>(
   if (override === undefined) return derivedAttention(query, key, value, sizes)
   const out = empty<A>(query.engine, query.shape)
   const logSumExp = empty(query.engine, [sizes.batch, sizes.heads, sizes.queries])
-  launch(query.engine, pairs(sizes) * (4 * sizes.headWidth + 5), query, key, value, out, logSumExp)
+  launch(query.engine, attentionFlops(sizes), query, key, value, out, logSumExp)
   // A cache's free space is not read.
   const { batch, keys, keyCapacity, keyValueHeads, headWidth } = sizes
   query.engine.counter.movedBytes -=
@@ -115,19 +121,7 @@ export const attentionPullback = <Q extends Axes, K extends Axes, V extends Axes
   const dQuery = empty<Q>(query.engine, query.shape)
   const dKey = empty<K>(query.engine, key.shape)
   const dValue = empty<V>(query.engine, value.shape)
-  launch(
-    query.engine,
-    pairs(sizes) * (10 * sizes.headWidth + 9),
-    dOut,
-    query,
-    key,
-    value,
-    out,
-    logSumExp,
-    dQuery,
-    dKey,
-    dValue,
-  )
+  launch(query.engine, attentionPullbackFlops(sizes), dOut, query, key, value, out, logSumExp, dQuery, dKey, dValue)
   override(
     dQuery.storage,
     dKey.storage,

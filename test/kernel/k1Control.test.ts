@@ -45,6 +45,8 @@ const fusedCaseOf: Readonly<Record<keyof Fused, string>> = {
   rotary: 'rotary',
   attention: 'attention',
   attentionPullback: 'attentionPullback',
+  jointAttention: 'jointAttention',
+  jointAttentionPullback: 'jointAttentionPullback',
   convolution: 'convolution',
   convolutionInputGradient: 'convolutionInputGradient',
   convolutionWeightGradient: 'convolutionWeightGradient',

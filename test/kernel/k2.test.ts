@@ -15,6 +15,7 @@ import { gather, scatterAdd } from '../../src/kernel/gather.ts'
 import { groupNorm, groupNormPullback } from '../../src/kernel/groupNorm.ts'
 import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
+import { jointAttention, jointAttentionPullback } from '../../src/kernel/jointAttention.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
@@ -135,6 +136,15 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
       of(1, 2, 4),
       of(1, 2, 4),
       { value: of(1, 2, 4), logSumExp: of(1, 2, 2) },
+      { heads: 2, causal: true },
+    ),
+  'jointAttention of width 8 in 2 heads': of => jointAttention(of(1, 2, 8), { heads: 2, causal: true }),
+  'jointAttention of two axes': of => jointAttention(of(2, 6), { heads: 2, causal: true }),
+  'jointAttentionPullback with dOut [1,2,6]': of =>
+    jointAttentionPullback(
+      of(1, 2, 6),
+      of(1, 2, 6),
+      { value: of(1, 2, 2), logSumExp: of(1, 2, 2) },
       { heads: 2, causal: true },
     ),
   'crossEntropy of 3 targets for 2 rows': of => crossEntropySizes(of(2, 5), tokens([0, 1, 2]), {}),

@@ -24,6 +24,7 @@ import { gather, scatterAdd } from '../../src/kernel/gather.ts'
 import { groupNorm, groupNormPullback } from '../../src/kernel/groupNorm.ts'
 import { gruCell, gruCellPullback } from '../../src/kernel/gruCell.ts'
 import { accumulate } from '../../src/kernel/inPlace.ts'
+import { jointAttention, jointAttentionPullback } from '../../src/kernel/jointAttention.ts'
 import { layerNorm, layerNormPullback } from '../../src/kernel/layerNorm.ts'
 import { linear, linearPullback } from '../../src/kernel/linear.ts'
 import { accumulateEach, scaleEach, sumOfSquares } from '../../src/kernel/lists.ts'
@@ -494,6 +495,24 @@ export const attentionCases = (lengths: fc.Arbitrary<AttentionLengths>): readonl
           return [dQuery, dKey, dValue]
         }),
         fused: ['attention', 'attentionPullback'],
+      }
+    }),
+    kernelCase('jointAttention', all, (sizes, from) => {
+      const { batch, queries, heads, keyValueHeads, headWidth, causal } = sizes
+      return {
+        inputs: arrays(from, [batch, queries, (heads + 2 * keyValueHeads) * headWidth]),
+        run: withTensors(at => [jointAttention(at(0), { heads, keyValueHeads, causal }).value]),
+        fused: ['jointAttention'],
+      }
+    }),
+    kernelCase('jointAttentionPullback', all, (sizes, from) => {
+      const { batch, queries, heads, keyValueHeads, headWidth, causal } = sizes
+      const options = { heads, keyValueHeads, causal }
+      const joint = [batch, queries, (heads + 2 * keyValueHeads) * headWidth]
+      return {
+        inputs: arrays(from, [batch, queries, heads * headWidth], joint),
+        run: withTensors(at => [jointAttentionPullback(at(0), at(1), jointAttention(at(1), options), options)]),
+        fused: ['jointAttention', 'jointAttentionPullback'],
       }
     }),
   ]

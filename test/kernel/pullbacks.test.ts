@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import test from 'tape'
+import { jointAttention } from '../../operators/attention/jointAttention.ts'
 import { context } from '../../src/context.ts'
 import type { Activation } from '../../src/engine/fused.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
@@ -71,6 +72,11 @@ const cases: Readonly<Record<string, Case>> = {
   'attention, grouped queries': attentionCase(4, 2, true, 0, 0),
   'attention, one key-value head, cached keys': attentionCase(3, 1, true, 2, 2),
   'attention, cross': attentionCase(1, 1, false, 3, 1),
+  'jointAttention, grouped queries': (of, a, b, n) =>
+    both(
+      jointAttention({ heads: 4, keyValueHeads: 2, headWidth: n, causal: true }),
+      of(a, b, 8 * n).share<readonly ['batch', 'time', 'qkv']>(),
+    ),
   crossEntropy: (of, a, b, n, seed) => both(crossEntropyOperator(tokens(ids(a * b, n, seed, false)), {}), of(a * b, n)),
   'crossEntropy, ignored rows and label smoothing': (of, a, b, n, seed) =>
     both(crossEntropyOperator(tokens(ids(a * b, n, seed, true)), { labelSmoothing: 0.1 }), of(a * b, n)),

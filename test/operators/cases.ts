@@ -30,6 +30,7 @@ import {
   halves,
   halvesOfChannels,
   joinChannels,
+  jointAttention,
   lastPosition,
   layerNorm,
   learnedPositions,
@@ -198,6 +199,12 @@ export const operatorProblems: readonly Problem[] = [
   problemOf('scaledDotProductAttention, causal, cached', scaledDotProductAttention({ heads: 2, causal: true }), heads, {
     capacity: 7,
   }),
+  problemOf(
+    'jointAttention',
+    jointAttention({ heads: 2, keyValueHeads: 1, headWidth: 2, causal: true }),
+    make => make<readonly ['batch', 'time', 'qkv']>(2, 3, width),
+    {},
+  ),
   problemOf('selfAttention', selfAttention(attending), hidden, {}),
   problemOf(
     'groupedQuerySelfAttention',

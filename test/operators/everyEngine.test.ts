@@ -47,8 +47,8 @@ test('K1 negative control: operators and samplers over one wrong kernel are foun
     const problem = [...operatorProblems, ...diffusionProblems].find(row => row.label === label)
     t.ok(problem !== undefined && (await kernelDiscrepancy(wrong, problem)).ratio > 1, label)
   }
-  await found('selfAttention', withSpoiledFused(wasmEngine(), 'attentionPullback'))
-  await found('selfAttention', withSpoiledPrimitive(wasmEngine(), 'slice'))
+  await found('selfAttention', withSpoiledFused(wasmEngine(), 'jointAttentionPullback'))
+  await found('splitQueryKeyValue', withSpoiledPrimitive(wasmEngine(), 'slice'))
   await found('scaledDotProductAttention, padding', withSpoiledPrimitive(wasmEngine(), 'binary'))
   await found('ddim', withSpoiledPrimitive(wasmEngine(), 'binary'))
   await found('hybridLoss', withSpoiledPrimitive(wasmEngine(), 'unary'))

@@ -47,6 +47,8 @@ const fused: Fused = {
   rotary: nothing,
   attention: nothing,
   attentionPullback: nothing,
+  jointAttention: nothing,
+  jointAttentionPullback: nothing,
   convolution: nothing,
   convolutionInputGradient: nothing,
   convolutionWeightGradient: nothing,

@@ -1,8 +1,8 @@
 /** The overrides over the compiled kernels: every fused row of the interface. */
 import type { Fused } from '../fused.ts'
+import { attentions } from './attentions.ts'
 import type { Kernels } from './binary.generated.ts'
 import { convolutions } from './convolutions.ts'
-import { QUERY_BLOCK } from './costs.ts'
 import { lists } from './lists.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
@@ -92,52 +92,7 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => {
       ),
     rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
       kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
-    attention: (out, logSumExp, query, key, value, sizes) => {
-      const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
-      kernels.attention(
-        at(out),
-        at(logSumExp),
-        at(query),
-        at(key),
-        at(value),
-        queries,
-        keys,
-        keyCapacity,
-        heads,
-        keyValueHeads,
-        headWidth,
-        Number(causal),
-        scale,
-        0,
-        batch * heads * Math.ceil(queries / QUERY_BLOCK),
-        memory.scratch(kernels.attentionScratch(headWidth)),
-      )
-    },
-    attentionPullback: (dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, sizes) => {
-      const { batch, queries, keys, keyCapacity, heads, keyValueHeads, headWidth, causal, scale } = sizes
-      kernels.attentionPullback(
-        at(dQuery),
-        at(dKey),
-        at(dValue),
-        at(dOut),
-        at(query),
-        at(key),
-        at(value),
-        at(out),
-        at(logSumExp),
-        queries,
-        keys,
-        keyCapacity,
-        heads,
-        keyValueHeads,
-        headWidth,
-        Number(causal),
-        scale,
-        0,
-        batch * keyValueHeads,
-        memory.scratch(kernels.attentionPullbackScratch(headWidth)),
-      )
-    },
+    ...attentions(memory, kernels),
     ...convolutions(memory, kernels),
     lstmCell: (hidden, next, gates, cell, { rows, columns }) =>
       kernels.lstmCell(at(hidden), at(next), at(gates), at(cell), rows, columns),

@@ -117,27 +117,28 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     panelScratch: kernels.panelScratch,
     attention: (...call) => {
       const [out, logSumExp, query, key, value, queries, keys, capacity, heads, keyValueHeads, width, ...rest] = call
-      const [causal, scale, start, end, scratch] = rest
+      const [queryRow, keyRow, causal, scale, start, end, scratch] = rest
       const product = queries <= FEW_ROWS ? COST.query : COST.product
       const scores = (end - start) * Math.min(queries, QUERY_BLOCK) * keys
       if (!threads.splits(scores * (2 * width * product + COST.function), end - start, 1))
         return kernels.attention(...call)
       threads.begin('attention').same(out).same(logSumExp).same(query).same(key).same(value)
       threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
-      threads.same(causal).same(scale).first(start).end(start)
+      threads.same(queryRow).same(keyRow).same(causal).same(scale).first(start).end(start)
       threads.scratch(scratch, each(kernels.attentionScratch(width))).run()
     },
     attentionScratch: width => threads.count * each(kernels.attentionScratch(width)),
     attentionPullback: (...call) => {
       const [dQuery, dKey, dValue, dOut, query, key, value, out, logSumExp, ...sizes] = call
-      const [queries, keys, capacity, heads, keyValueHeads, width, causal, scale, start, end, scratch] = sizes
+      const [queries, keys, capacity, heads, keyValueHeads, width, queryRow, keyRow, ...rest] = sizes
+      const [causal, scale, start, end, scratch] = rest
       const scores = ((end - start) * queries * keys * heads) / keyValueHeads
       if (!threads.splits(scores * (5 * width * COST.product + COST.function), end - start, 1))
         return kernels.attentionPullback(...call)
       threads.begin('attentionPullback').same(dQuery).same(dKey).same(dValue).same(dOut)
       threads.same(query).same(key).same(value).same(out).same(logSumExp)
       threads.same(queries).same(keys).same(capacity).same(heads).same(keyValueHeads).same(width)
-      threads.same(causal).same(scale).first(start).end(start)
+      threads.same(queryRow).same(keyRow).same(causal).same(scale).first(start).end(start)
       threads.scratch(scratch, each(kernels.attentionPullbackScratch(width))).run()
     },
     attentionPullbackScratch: width => threads.count * each(kernels.attentionPullbackScratch(width)),

@@ -2,8 +2,8 @@
  * Scaled dot-product attention by blocks of queries and keys, the softmax streaming along the keys: memory does not
  * grow with either. Vaswani et al., arXiv 1706.03762, eq. 1; Dao, FlashAttention-2, arXiv 2307.08691, algorithms 1, 2.
  * Query head h reads key-value head h / (heads / keyValueHeads). query, out (batch, queries, heads * width);
- * key, value (batch, capacity, keyValueHeads * width); logSumExp (batch, heads, queries). Causal query i sees keys
- * 0 .. i + keys - queries.
+ * key, value (batch, capacity, keyValueHeads * width), their positions queryRow and keyRow numbers apart; logSumExp
+ * (batch, heads, queries). Causal query i sees keys 0 .. i + keys - queries.
  * Blocks of keys begin at multiples of KEYS and a query takes them in order, so that its bits depend on its own keys
  * alone (laws L1, L4, A3, A8): scores are the chains of `tile`, and so are a block's weighted values; blocks join as
  * o = o exp(peak before - peak) + values.
@@ -60,13 +60,15 @@ export function clearRows(x: usize, stride: usize, first: i32, end: i32, bytes: 
 /** Blocks of queries, counted through heads and batch, from `start` to `end`, so that threads can split them. */
 export function attention(
   out: usize, logSumExp: usize, query: usize, key: usize, value: usize, queries: i32, keys: i32, capacity: i32,
-  heads: i32, keyValueHeads: i32, width: i32, causal: bool, scale: f32, start: i32, end: i32, scratch: usize,
+  heads: i32, keyValueHeads: i32, width: i32, queryRow: i32, keyRow: i32, causal: bool, scale: f32, start: i32, end: i32,
+  scratch: usize,
 ): void {
   const group = heads / keyValueHeads
   const blocks = queryBlocks(queries)
   const headBytes = <usize>width << 2
   const rowBytes = headBytes * <usize>heads
-  const keyBytes = headBytes * <usize>keyValueHeads
+  const queryBytes = <usize>queryRow << 2
+  const keyBytes = <usize>keyRow << 2
   const spare = scratch
   const keyPanels = scratch + SPARE
   const valuePanels = keyPanels + panelBytes(width, KEYS)
@@ -80,12 +82,12 @@ export function attention(
       const count = min(min(end - unit, heads - first), QUERIES)
       const keyAt = <usize>b * <usize>capacity * keyBytes
       for (let r = 0; r < queries; r++) {
-        const at = <usize>(b * queries + r) * rowBytes
+        const position = <usize>(b * queries + r)
         const lse = logSumExp + (<usize>(b * heads * queries + r) << 2)
         const limit = causal ? r + 1 + keys - queries : keys
         attendFew(
-          out + at, lse, <usize>queries << 2, query + at, key + keyAt, value + keyAt, keyBytes, limit,
-          first, count, group, width, scale, scores, states, keyPanels,
+          out + position * rowBytes, lse, <usize>queries << 2, query + position * queryBytes, key + keyAt,
+          value + keyAt, keyBytes, limit, first, count, group, width, scale, scores, states, keyPanels,
         )
       }
       unit += count
@@ -102,9 +104,9 @@ export function attention(
     const keyAt = <usize>b * <usize>capacity * keyBytes + <usize>(h / group) * headBytes
     const k = key + keyAt
     const v = value + keyAt
-    const at = (<usize>b * <usize>queries + <usize>i) * rowBytes + <usize>h * headBytes
-    const q = query + at
-    const o = out + at
+    const position = <usize>b * <usize>queries + <usize>i
+    const q = query + position * queryBytes + <usize>h * headBytes
+    const o = out + position * rowBytes + <usize>h * headBytes
     const lse = logSumExp + (<usize>(head * queries + i) << 2)
     /** Keys that the first query sees. */
     const sees = causal ? i + 1 + keys - queries : keys
@@ -116,7 +118,7 @@ export function attention(
       const from = <usize>j * keyBytes
       packColumns(keyPanels, k + from, keyBytes, width, count)
       packRows(valuePanels, v + from, keyBytes, count, width)
-      products(scores, q, rowBytes, keyPanels, width, rows, count, sees - j, spare)
+      products(scores, q, queryBytes, keyPanels, width, rows, count, sees - j, spare)
       for (let r = 0; r < rows; r += ROWS) {
         const tall = min(ROWS, rows - r)
         const inner = min(count, sees - j + r + tall - 1)

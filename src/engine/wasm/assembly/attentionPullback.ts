@@ -68,12 +68,13 @@ function pullKeys(
 export function attentionPullback(
   dQuery: usize, dKey: usize, dValue: usize, dOut: usize, query: usize, key: usize, value: usize, out: usize,
   logSumExp: usize, queries: i32, keys: i32, capacity: i32, heads: i32, keyValueHeads: i32, width: i32,
-  causal: bool, scale: f32, start: i32, end: i32, scratch: usize,
+  queryRow: i32, keyRow: i32, causal: bool, scale: f32, start: i32, end: i32, scratch: usize,
 ): void {
   const group = heads / keyValueHeads
   const headBytes = <usize>width << 2
   const rowBytes = headBytes * <usize>heads
-  const keyBytes = headBytes * <usize>keyValueHeads
+  const queryBytes = <usize>queryRow << 2
+  const keyBytes = <usize>keyRow << 2
   const spare = scratch
   const keyColumns = scratch + SPARE
   const valueColumns = keyColumns + panelBytes(width, KEYS)
@@ -89,8 +90,8 @@ export function attentionPullback(
     clearRows(dKey + keyAt, keyBytes, queries == 0 ? 0 : keys, capacity, headBytes)
     clearRows(dValue + keyAt, keyBytes, queries == 0 ? 0 : keys, capacity, headBytes)
     if (keys == 0) {
-      const at = <usize>b * <usize>queries * rowBytes + <usize>shared * headBytes * <usize>group
-      clearRows(dQuery + at, rowBytes, 0, queries, headBytes * <usize>group)
+      const at = <usize>b * <usize>queries * queryBytes + <usize>shared * headBytes * <usize>group
+      clearRows(dQuery + at, queryBytes, 0, queries, headBytes * <usize>group)
     }
     for (let j = 0; j < keys; j += KEYS) {
       const count = min(KEYS, keys - j)
@@ -104,11 +105,13 @@ export function attentionPullback(
         for (let i = from; i < queries; i += QUERIES) {
           const rows = min(QUERIES, queries - i)
           const seen = causal ? i + 1 + keys - queries - j : count
-          const at = (<usize>b * <usize>queries + <usize>i) * rowBytes + <usize>h * headBytes
+          const position = <usize>b * <usize>queries + <usize>i
+          const at = position * rowBytes + <usize>h * headBytes
+          const queryAt = position * queryBytes + <usize>h * headBytes
           const lse = logSumExp + (<usize>((b * heads + h) * queries + i) << 2)
-          packRows(queryRows, query + at, rowBytes, rows, width)
+          packRows(queryRows, query + queryAt, queryBytes, rows, width)
           packRows(outRows, dOut + at, rowBytes, rows, width)
-          products(p, query + at, rowBytes, keyColumns, width, rows, count, seen, spare)
+          products(p, query + queryAt, queryBytes, keyColumns, width, rows, count, seen, spare)
           products(d, dOut + at, rowBytes, valueColumns, width, rows, count, seen, spare)
           for (let r = 0; r < rows; r++) {
             const row = at + <usize>r * rowBytes
@@ -121,8 +124,8 @@ export function attentionPullback(
             const inner = min(count, seen + r + tall - 1)
             if (inner <= 0) continue
             block(
-              dQuery + at + <usize>r * rowBytes, rowBytes, d + <usize>r * STRIP, STRIP, 4, keyRows, <usize>count << 5,
-              inner, tall, width, j > 0, 0, spare,
+              dQuery + queryAt + <usize>r * queryBytes, queryBytes, d + <usize>r * STRIP, STRIP, 4, keyRows,
+              <usize>count << 5, inner, tall, width, j > 0, 0, spare,
             )
           }
           const resume = h > shared * group || i > from
