@@ -3,7 +3,7 @@
  * zeros, one number a tap (a channel and a place in the window), one a pixel; the address of an element is their sum.
  */
 import { rowBlocks } from '../rowBlocks'
-import { splat, storePart } from '../simd'
+import { fill, storePart } from '../simd'
 import { PANEL } from '../tile'
 import { turn } from '../turn'
 
@@ -158,8 +158,7 @@ export function patchProduct(
     const to = out + (<usize>(column - first) << 2)
     if (bias != 0) {
       for (let row = 0; row < rows; row++) {
-        const value = splat(f32.load(bias + (<usize>row << 2)))
-        for (let j = 0; j < width; j += 4) storePart(to + <usize>row * outStride + (<usize>j << 2), value, width - j)
+        fill(to + <usize>row * outStride, f32.load(bias + (<usize>row << 2)), width)
       }
     }
     let k = 0
