@@ -165,7 +165,7 @@ export function erf4(x: v128): v128 {
 /** e^(-x^2 / 2). */
 @inline
 export function gaussian4(x: v128): v128 {
-  return expNegative4(f32x4.mul(f32x4.mul(x, x), splat(-0.5)))
+  return exp2Negative4(f32x4.mul(f32x4.mul(x, x), splat(-0.72134752044448170)))
 }
 
 /**
