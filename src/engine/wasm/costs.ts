@@ -5,7 +5,8 @@ export const COST = {
   rows: 0.2,
   /** A number of a permutation. */
   turned: 0.3,
-  arithmetic: 0.15,
+  /** 0.15 where its operands lie in the thread's own cache. */
+  arithmetic: 0.2,
   function: 1.1,
   norm: 0.35,
   normPullback: 0.45,
