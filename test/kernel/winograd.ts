@@ -191,16 +191,27 @@ export const winogradWeightGradient = (
   const [, channels = 0] = x.shape
   const [inputs, outputs] = [channels / groups, all / groups]
   const count = [Math.ceil(outHeight / 4), Math.ceil(outWidth / 4)] as const
-  const tiles = batch * count[0] * count[1]
-  const seen = bothSides(INPUT, tilesOf(x, count, { before: padding, side: 6 })).share([36, tiles, groups, inputs])
-  const cotangents = bothSides(turned(OUTPUT), tilesOf(dy, count, { before: [0, 0], side: 4 }))
-  const tall = cotangents.share([36, tiles, groups, outputs])
-  const [left, right] = [permute(tall, [0, 2, 3, 1]), permute(seen, [0, 2, 1, 3])]
-  const products = matmulTransposed(
-    left.share([36 * groups, outputs, tiles]),
-    right.share([36 * groups, tiles, inputs]),
-    {},
+  const seen = tilesOf(x, count, { before: padding, side: 6 }).share([6, 6, ...count, batch * channels])
+  const given = tilesOf(dy, count, { before: [0, 0], side: 4 }).share([4, 4, ...count, batch * all])
+  const sums = partsOf(outHeight).flatMap(rows =>
+    partsOf(outWidth).map(columns => {
+      const tiles = rows.count * columns.count * batch
+      const part = (y: Tensor): Tensor => slice(slice(y, 2, rows.first, rows.count), 3, columns.first, columns.count)
+      const wide = bothSides(rows.input, part(seen), columns.input).share([36, tiles, groups, inputs])
+      const tall = bothSides(turned(rows.output), part(given), turned(columns.output)).share([
+        36,
+        tiles,
+        groups,
+        outputs,
+      ])
+      return matmulTransposed(
+        permute(tall, [0, 2, 3, 1]).share([36 * groups, outputs, tiles]),
+        permute(wide, [0, 2, 1, 3]).share([36 * groups, tiles, inputs]),
+        {},
+      )
+    }),
   )
+  const products = sums.reduce((x, y) => add(x, y))
   const windows = bothSides(turned(WEIGHT), products.share([6, 6, all * inputs]))
   return permute(windows, [2, 0, 1]).share([all, inputs, 3, 3])
 }

@@ -1,12 +1,12 @@
 /** A dy Aᵀ of a tile of four planes in the lanes of a vector, and Gᵀ M G of four windows: the weight's side of tiles. */
-import { BOTH_MIDDLE, HALVED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, PLAIN, pointSide } from './forms'
+import { BOTH_MIDDLE, HALVED, MIDDLE_COLUMNS, MIDDLE_ROWS, NO_MIDDLE, OUT, PLAIN, pointSide } from './forms'
 import { cotangentPoints, weightSums } from './threeTaps'
 import { firstTap, halvedCotangentPoints, lastTap } from './twoTaps'
 
 /** `form` is a constant wherever this is inlined. */
 @inline
 function transformSquare(
-  form: i32, out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize,
+  form: i32, out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize, rows: i32, columns: i32,
 ): void {
   const side = pointSide(form)
   const line = <usize>side << 4
@@ -21,34 +21,46 @@ function transformSquare(
     const c = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5)
     const d = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7)
     acrossPoints(
-      form, to, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3), v128.shuffle<f64>(b, d, 0, 2),
+      form, columns, to, 16, v128.shuffle<f64>(a, c, 0, 2), v128.shuffle<f64>(a, c, 1, 3), v128.shuffle<f64>(b, d, 0, 2),
       v128.shuffle<f64>(b, d, 1, 3),
     )
   }
   for (let x = 0; x < side; x++, temporary += 16, out += step) {
     acrossPoints(
-      form, out, <usize>side * step, v128.load(temporary), v128.load(temporary + line), v128.load(temporary + 2 * line),
+      form, rows, out, <usize>side * step, v128.load(temporary), v128.load(temporary + line), v128.load(temporary + 2 * line),
       v128.load(temporary + 3 * line),
     )
   }
 }
 
+/** Of a short tile (shortTiles.ts) all but the last point are those of a whole one with zeros behind. */
 @inline
-function acrossPoints(form: i32, out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
-  if (form == PLAIN) cotangentPoints(out, step, d0, d1, d2, d3)
-  else halvedCotangentPoints(out, step, d0, d1, d2, d3)
+function acrossPoints(
+  form: i32, outputs: i32, out: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128,
+): void {
+  if (form == PLAIN) {
+    cotangentPoints(out, step, d0, d1, d2, d3)
+    if (outputs < OUT) v128.store(out + 5 * step, outputs == 3 ? d2 : d1)
+  } else halvedCotangentPoints(out, step, d0, d1, d2, d3)
 }
 
 /** PLAIN: 36 vectors `step` bytes apart, planes `plane` bytes apart. */
 export function transformCotangent(out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize): void {
-  transformSquare(PLAIN, out, step, from, plane, row, temporary)
+  transformSquare(PLAIN, out, step, from, plane, row, temporary, OUT, OUT)
+}
+
+/** The same of a tile of fewer rows or columns. */
+export function transformShortCotangent(
+  out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize, rows: i32, columns: i32,
+): void {
+  transformSquare(PLAIN, out, step, from, plane, row, temporary, rows, columns)
 }
 
 /** HALVED: 25 vectors. */
 export function transformHalvedCotangent(
   out: usize, step: usize, from: usize, plane: usize, row: usize, temporary: usize,
 ): void {
-  transformSquare(HALVED, out, step, from, plane, row, temporary)
+  transformSquare(HALVED, out, step, from, plane, row, temporary, OUT, OUT)
 }
 
 /** PLAIN: windows of four inputs, of 36 bytes each, from 36 vectors `step` bytes apart. */

@@ -20,6 +20,12 @@ export const SHORT_COLUMNS: usize = 1280
 const KINDS: usize = 1536
 export const LAYOUT: usize = 1600
 
+/** In that order; `byRows`, `byColumns`: how a tile is short. */
+@inline
+function kindOf(byRows: bool, byColumns: bool): i32 {
+  return (byRows ? 2 : 1) + (byColumns ? (byRows ? 1 : -1) : 0)
+}
+
 /** First column with a point, and the one behind the last; whether tiles short by rows, and those short by columns, have it. */
 @inline
 export function firstColumn(table: usize, inColumns: bool): i32 {
@@ -51,7 +57,7 @@ export function layTiles(
       for (const end = min(t + 4, down * across); t < end; t++) {
         const byRows = shortRows && y == down - 1
         const byColumns = shortColumns && x == across - 1
-        if ((byRows ? 2 : 1) + (byColumns ? (byRows ? 1 : -1) : 0) == kind) {
+        if (kindOf(byRows, byColumns) == kind) {
           store<i32>(at + FROM, <i32>(<usize>(n - start / perImage) * plane + <usize>(y * step) * row) + ((x * step) << 2))
           store<i32>(at + TO, n * image + y * out * outWidth + x * out)
           store<i32>(at + HIGH, outHeight - y * out)
@@ -73,4 +79,26 @@ export function layTiles(
     store<i32>(at + HIGH, 0)
   }
   return <i32>(at - table) >> 4
+}
+
+/** The columns of tiles `start` to `stop` of all images, one a tile in the table FROM. */
+export function orderTiles(
+  table: usize, start: i32, stop: i32, down: i32, across: i32, shortRows: bool, shortColumns: bool,
+): void {
+  let column = 0
+  for (let kind = 0; kind < 4; kind++) {
+    store<i32>(table + KINDS + (<usize>kind << 2), column)
+    let y = start / across % down
+    let x = start % across
+    for (let tile = start; tile < stop; tile++) {
+      const byRows = shortRows && y == down - 1
+      const byColumns = shortColumns && x == across - 1
+      if (kindOf(byRows, byColumns) == kind) store<i32>(table + FROM + (<usize>(tile - start) << 2), column++)
+      if (++x == across) {
+        x = 0
+        if (++y == down) y = 0
+      }
+    }
+  }
+  store<i32>(table + KINDS, column, 16)
 }

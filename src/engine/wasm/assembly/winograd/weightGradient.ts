@@ -1,11 +1,16 @@
 /** Gradients of weights by tiles (forms.ts). */
 import { block } from '../gemm'
+import { bits } from '../simd'
 import { PANEL, SPARE } from '../tile'
-import { transformCotangent, transformHalvedCotangent, transformHalvedWeight, transformWeight } from './cotangent'
+import {
+  transformCotangent, transformHalvedCotangent, transformHalvedWeight, transformShortCotangent, transformWeight,
+} from './cotangent'
 import { APART, firstPhase, OUT, PHASES, PLAIN, phasesOf, pointsOf, tilesOf } from './forms'
-import { transformHalved, transformInput } from './input'
+import { transformHalved, transformInput, transformShortInput } from './input'
+import { endColumn, firstColumn, FROM, orderTiles } from './layout'
 import { copyRows } from './planes'
-import { sideOf, TEMPORARY, tileStep } from './winograd'
+import { hasPoint, lastOf } from './shortTiles'
+import { sideOf, TABLES, TEMPORARY, tileStep } from './winograd'
 
 /** Tiles that are transformed at once. */
 const TILES: i32 = 64
@@ -46,7 +51,10 @@ export function winogradWeightGradient(
   outHeight: i32, outWidth: i32, top: i32, left: i32, first: i32, end: i32, scratch: usize,
 ): void {
   const across = tilesOf(form, outWidth)
-  const perImage = tilesOf(form, outHeight) * across
+  const down = tilesOf(form, outHeight)
+  const perImage = down * across
+  const lastRows = lastOf(form, outHeight)
+  const lastColumns = lastOf(form, outWidth)
   const all = batch * perImage
   const step = tileStep(form)
   const row = <usize>sideOf(form, across) << 2
@@ -56,6 +64,7 @@ export function winogradWeightGradient(
   const elements = <usize>(height * width) << 2
   const positions = <usize>(outHeight * outWidth) << 2
   const temporary = scratch + SPARE
+  const table = temporary + TABLES
   const panels = temporary + TEMPORARY
   const columns = columnsOf(form, inputs)
   const panelsStep = (<usize>(TILES * columns) << 2) + APART
@@ -77,10 +86,11 @@ export function winogradWeightGradient(
       const channels = to - from
       for (let start = 0; start < all; start += TILES) {
         const stop = min(start + TILES, all)
+        orderTiles(table, start, stop, down, across, lastRows < OUT, lastColumns < OUT)
         for (let n = start / perImage; n * perImage < stop; n++) {
           const low = max(start - n * perImage, 0)
           const most = min(stop - n * perImage, perImage)
-          const tile = n * perImage - start
+          const order = table + FROM + (<usize>(n * perImage - start) << 2)
           // Rows of tiles that these see.
           const above = low / across
           const below = (most - 1) / across + 1
@@ -95,8 +105,15 @@ export function winogradWeightGradient(
             const panel = panels + (<usize>((i - from) / PANEL * TILES * PANEL + (i - from) % PANEL) << 2)
             for (let t = low; t < most; t++) {
               const at = buffer + <usize>(t / across * step) * row + (<usize>(t % across * step) << 2)
-              const out = panel + (<usize>((tile + t) * PANEL) << 2)
-              if (form == PLAIN) {
+              const out = panel + (<usize>load<i32>(order + (<usize>t << 2)) << 5)
+              const shortRows = lastRows < OUT && t / across == down - 1
+              const shortColumns = lastColumns < OUT && t % across == across - 1
+              if (shortRows || shortColumns) {
+                transformShortInput(
+                  out, panelsStep, at, at + plane, at + 2 * plane, at + 3 * plane, row, temporary,
+                  lastRows, bits(shortRows ? -1 : 0), lastColumns, bits(shortColumns ? -1 : 0),
+                )
+              } else if (form == PLAIN) {
                 transformInput(out, panelsStep, at, at + plane, at + 2 * plane, at + 3 * plane, row, temporary)
               } else {
                 transformHalved(
@@ -116,8 +133,12 @@ export function winogradWeightGradient(
             }
             for (let t = low; t < most; t++) {
               const at = dyBuffer + <usize>(t / across * OUT) * dyRow + (<usize>(t % across * OUT) << 2)
-              const out = rows + <usize>(tile + t) * tileBytes + (<usize>o << 2)
-              if (form == PLAIN) transformCotangent(out, rowsStep, at, dyPlane, dyRow, temporary)
+              const out = rows + <usize>load<i32>(order + (<usize>t << 2)) * tileBytes + (<usize>o << 2)
+              const high = t / across == down - 1 ? lastRows : OUT
+              const wide = t % across == across - 1 ? lastColumns : OUT
+              if (high < OUT || wide < OUT) {
+                transformShortCotangent(out, rowsStep, at, dyPlane, dyRow, temporary, high, wide)
+              } else if (form == PLAIN) transformCotangent(out, rowsStep, at, dyPlane, dyRow, temporary)
               else transformHalvedCotangent(out, rowsStep, at, dyPlane, dyRow, temporary)
             }
           }
@@ -125,10 +146,14 @@ export function winogradWeightGradient(
         for (let point = 0; point < pointsOf(form); point++) {
           const before = form == PLAIN ? 0 : firstPhase(point) * channels
           const count = form == PLAIN ? channels : phasesOf(point) * channels
+          const inRows = form != PLAIN || hasPoint(lastRows, point / 6)
+          const inColumns = form != PLAIN || hasPoint(lastColumns, point % 6)
+          const low = firstColumn(table, inColumns)
           block(
-            products + <usize>point * productsStep + (<usize>before << 2), outStride, rows + <usize>point * rowsStep, 4,
-            tileBytes, panels + <usize>point * panelsStep + (<usize>(before * TILES) << 2), <usize>(TILES * PANEL) << 2,
-            stop - start, outputs, count, start > 0, 0, scratch,
+            products + <usize>point * productsStep + (<usize>before << 2), outStride,
+            rows + <usize>point * rowsStep + <usize>low * tileBytes, 4, tileBytes,
+            panels + <usize>point * panelsStep + (<usize>(before * TILES + low * PANEL) << 2), <usize>(TILES * PANEL) << 2,
+            endColumn(table, inRows, inColumns) - low, outputs, count, start > 0, 0, scratch,
           )
         }
       }

@@ -10,7 +10,7 @@ import { hasPoint, lastOf } from './shortTiles'
 import { matrixOf } from './weights'
 
 /** Bytes of 81 vectors and two lines, what is between the two halves of a transform, and of a block's layout. */
-const TABLES: usize = 1408
+export const TABLES: usize = 1408
 export const TEMPORARY: usize = TABLES + LAYOUT
 
 /** Quads of an image of (outHeight, outWidth). */
