@@ -11,7 +11,7 @@ import * as t from 'io-ts'
 import { decodeOrThrow } from '../../src/codec/decode.ts'
 import { fraction, naturalNumber, nonNegativeNumber, withDefault } from '../../src/codec/fields.ts'
 import type { Named } from '../../src/context.ts'
-import { type AdamWStep, adamW as adamWKernel } from '../../src/kernel/adamW.ts'
+import { adamW as adamWKernel } from '../../src/kernel/adamW.ts'
 import { zeros } from '../../src/kernel/fill.ts'
 import { namedCodec } from '../../src/state.ts'
 import { scope } from '../../src/tensor/scope.ts'
@@ -85,12 +85,14 @@ export const adamW = (options: AdamWOptions): Optimizer<AdamState> => {
             correction2: 1 - beta2 ** step,
           },
         )
-        const named = (of: keyof AdamWStep): Record<string, Tensor> =>
-          Object.fromEntries(names.map((name, i) => [name, steps[i][of]]))
-        const update = named('update')
-        const first = { ...state.firstMoment, ...named('firstMoment') }
-        const second = { ...state.secondMoment, ...named('secondMoment') }
-        return [update, { step, firstMoment: first, secondMoment: second }]
+        const update: Record<string, Tensor> = {}
+        const [firstMoment, secondMoment] = [{ ...state.firstMoment }, { ...state.secondMoment }]
+        names.forEach((name, i) => {
+          update[name] = steps[i].update
+          firstMoment[name] = steps[i].firstMoment
+          secondMoment[name] = steps[i].secondMoment
+        })
+        return [update, { step, firstMoment, secondMoment }]
       })
     },
   }

@@ -1,6 +1,7 @@
 import type { Named } from '../../src/context.ts'
 import { InputError } from '../../src/errors.ts'
 import { accumulateEach } from '../../src/kernel/lists.ts'
+import type { Tensor } from '../../src/tensor/tensor.ts'
 
 /**
  * p + u by name, consuming the parameters that have an update: in place where nobody else holds them. The others are handed on.
@@ -15,5 +16,9 @@ export const applyUpdate = (parameters: Named, update: Named): Named => {
     names.map(name => parameters[name]),
     Object.values(update),
   )
-  return { ...parameters, ...Object.fromEntries(names.map((name, i) => [name, next[i]])) }
+  const updated: Record<string, Tensor> = { ...parameters }
+  names.forEach((name, i) => {
+    updated[name] = next[i]
+  })
+  return updated
 }
