@@ -11,7 +11,7 @@ const nothing: Readonly<KernelTime> = { milliseconds: 0, flops: 0 }
 
 const kinds: readonly (readonly [kind: string, names: RegExp])[] = [
   ['products', /^(matmul|linear)$/],
-  ['attention', /^attention/],
+  ['attention', /^(attention|jointAttention)/],
   ['activations', /^activation/],
   ['norms', /^(layer|rms|group)Norm/],
   ['loss', /^crossEntropy/],
