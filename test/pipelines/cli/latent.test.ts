@@ -70,7 +70,16 @@ test('L11: latent diffusion resumed equals never stopped, told classes and told 
 test('a latent model told texts draws what a prompt says; pictures can be changed and filled in', async t =>
   inTemporaryFolder(async path => {
     await prepare(t, path, [])
-    const texts = ['--captions', path('captions.json'), '--preset', 'tiny-unet', '--learning-rate', '0.01']
+    const texts = [
+      '--captions',
+      path('captions.json'),
+      '--preset',
+      'tiny-unet',
+      '--learning-rate',
+      '0.01',
+      '--steps',
+      '400',
+    ]
     const trained = await trainOn(path, 'model', ['--latent', path('coder'), ...texts])
     t.equal(trained.code, 0, trained.stderr)
     const draw = async (name: string, more: readonly string[]): Promise<void> => {
