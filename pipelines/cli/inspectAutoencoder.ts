@@ -1,11 +1,13 @@
+import type { Named } from '../../src/context.ts'
 import { readAutoencoder } from '../diffusion/autoencoderFolder.ts'
 import { type AutoencoderInspection, inspectAutoencoder as inspect } from '../diffusion/inspectAutoencoder.ts'
 import { type AutoencoderMeasurement, measureAutoencoder } from '../diffusion/measureAutoencoder.ts'
 import { folderSource } from '../folder.ts'
 import { upload } from '../parameters.ts'
-import { engineOf, type Flags } from './common.ts'
-import { bytes, type Measured, measureAll, measuredRows, picturesRows, table, typesOf } from './inspectionText.ts'
+import type { Flags } from './common.ts'
+import { bytes, type Measured, measuredRows, picturesRows, table, typesOf } from './inspectionText.ts'
 import { grouped, type Printer } from './printer.ts'
+import { type Inspected, reportInspection } from './reportInspection.ts'
 
 const textOf = (
   types: readonly string[],
@@ -34,20 +36,13 @@ const textOf = (
 /** A folder of an autoencoder: what it is and costs. */
 export const inspectAutoencoder = async (folder: string, flags: Flags, say: Printer): Promise<void> => {
   const { config, tensors } = readAutoencoder(folderSource(folder))
-  const { engine, why } = await engineOf(flags)
   const inspection = inspect(config)
-  say.note(why)
-  const measureOn = async (each: typeof engine): Promise<AutoencoderMeasurement> => {
-    const parameters = upload(tensors, each)
-    const measurement = await measureAutoencoder(config, parameters, each)
-    for (const parameter of Object.values(parameters)) parameter.release()
-    return measurement
-  }
-  const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
   const types = typesOf(tensors)
-  const { name, backend } = engine
-  say.result(
-    { model: config.model_type, ...inspection, types, engine: { name, backend }, measured },
-    textOf(types, `${name} (${backend})`, inspection, measured),
-  )
+  const inspected: Inspected<Named, AutoencoderMeasurement> = {
+    told: { model: config.model_type, ...inspection, types },
+    upload: engine => upload(tensors, engine),
+    measure: (parameters, engine) => measureAutoencoder(config, parameters, engine),
+    textOf: (_, backend, measured) => textOf(types, backend, inspection, measured),
+  }
+  await reportInspection(inspected, flags, say)
 }

@@ -1,12 +1,14 @@
+import type { Named } from '../../src/context.ts'
 import { readDenoiser } from '../diffusion/denoisingFiles.ts'
 import { type DenoiserInspection, inspectDenoiser } from '../diffusion/inspectDenoiser.ts'
 import { type DenoiserMeasurement, measureDenoiser } from '../diffusion/measureDenoiser.ts'
 import { denoisingNetwork } from '../diffusion/networkOf.ts'
 import { folderSource } from '../folder.ts'
 import { upload } from '../parameters.ts'
-import { engineOf, type Flags } from './common.ts'
-import { bytes, type Measured, measureAll, measuredRows, picturesRows, table, typesOf } from './inspectionText.ts'
+import type { Flags } from './common.ts'
+import { bytes, type Measured, measuredRows, picturesRows, table, typesOf } from './inspectionText.ts'
 import { grouped, type Printer } from './printer.ts'
+import { type Inspected, reportInspection } from './reportInspection.ts'
 
 const textOf = (
   kind: string,
@@ -33,26 +35,15 @@ const textOf = (
 /** A folder of a diffusion model: what it is and costs. */
 export const inspectDiffusionModel = async (folder: string, flags: Flags, say: Printer): Promise<void> => {
   const { config, tensors } = readDenoiser(folderSource(folder))
-  const { engine, why } = await engineOf(flags)
   const inspection = inspectDenoiser(config)
-  say.note(why)
-  const measureOn = async (each: typeof engine): Promise<DenoiserMeasurement> => {
-    const parameters = upload(tensors, each)
-    const measurement = await measureDenoiser({ config, model: denoisingNetwork(config) }, parameters, each)
-    for (const parameter of Object.values(parameters)) parameter.release()
-    return measurement
-  }
-  const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
   const types = typesOf(tensors)
-  const { name, backend } = engine
   const { network, prediction_type: prediction, beta_schedule: schedule } = config
-  say.result(
-    { model: network.model_type, prediction, schedule, ...inspection, types, engine: { name, backend }, measured },
-    textOf(
-      `${network.model_type} that predicts ${prediction} on the ${schedule} schedule, stored as ${types.join(', ')}`,
-      `${name} (${backend})`,
-      inspection,
-      measured,
-    ),
-  )
+  const model = `${network.model_type} that predicts ${prediction} on the ${schedule} schedule, stored as ${types.join(', ')}`
+  const inspected: Inspected<Named, DenoiserMeasurement> = {
+    told: { model: network.model_type, prediction, schedule, ...inspection, types },
+    upload: engine => upload(tensors, engine),
+    measure: (parameters, engine) => measureDenoiser({ config, model: denoisingNetwork(config) }, parameters, engine),
+    textOf: (_, backend, measured) => textOf(model, backend, inspection, measured),
+  }
+  await reportInspection(inspected, flags, say)
 }

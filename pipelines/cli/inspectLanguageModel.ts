@@ -1,13 +1,14 @@
+import type { Weights } from '../../src/context.ts'
 import { packs } from '../../src/tensor/quantizedMatrix.ts'
-import { tensorsOf } from '../../src/tensor/scope.ts'
 import { readFolder } from '../folder.ts'
 import { type InspectedTensor, type Inspection, inspect } from '../inspect.ts'
 import { type Measurement, measure } from '../measure.ts'
 import { modelOf } from '../model.ts'
 import { uploadWeights } from '../parameters.ts'
-import { engineOf, type Flags } from './common.ts'
-import { bytes, type Measured, measureAll, measuredRows, type Row, table, typesOf } from './inspectionText.ts'
+import type { Flags } from './common.ts'
+import { bytes, type Measured, measuredRows, type Row, table, typesOf } from './inspectionText.ts'
 import { grouped, type Printer } from './printer.ts'
+import { type Inspected, reportInspection } from './reportInspection.ts'
 
 const textOf = (
   kind: string,
@@ -57,26 +58,14 @@ const fewerBits = (tensors: readonly InspectedTensor[], packed: boolean): readon
 /** A folder of a language model: what it is and costs. */
 export const inspectLanguageModel = async (folder: string, flags: Flags, say: Printer): Promise<void> => {
   const { config, tensors } = readFolder(folder)
-  const { engine, why } = await engineOf(flags)
   const inspection = inspect(config, tensors)
-  say.note(why)
-  const measureOn = async (each: typeof engine): Promise<Measurement> => {
-    const parameters = uploadWeights(config, tensors, each)
-    const measurement = await measure(modelOf(config), parameters, each)
-    for (const parameter of tensorsOf(parameters)) parameter.release()
-    return measurement
-  }
-  const measured = flags.measure === false ? [] : await measureAll(engine, measureOn)
   const types = typesOf(tensors)
-  const { name, backend } = engine
-  say.result(
-    { model: config.model_type, ...inspection, types, engine: { name, backend }, measured },
-    textOf(
-      `${config.model_type}, stored as ${types.join(', ')}`,
-      `${name} (${backend})`,
-      packs(engine),
-      inspection,
-      measured,
-    ),
-  )
+  const model = `${config.model_type}, stored as ${types.join(', ')}`
+  const inspected: Inspected<Weights, Measurement> = {
+    told: { model: config.model_type, ...inspection, types },
+    upload: engine => uploadWeights(config, tensors, engine),
+    measure: (parameters, engine) => measure(modelOf(config), parameters, engine),
+    textOf: (engine, backend, measured) => textOf(model, backend, packs(engine), inspection, measured),
+  }
+  await reportInspection(inspected, flags, say)
 }
