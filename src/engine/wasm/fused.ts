@@ -6,6 +6,7 @@ import { convolutions } from './convolutions.ts'
 import { lists } from './lists.ts'
 import { matmul } from './matmul.ts'
 import type { Memory } from './memory.ts'
+import { norms } from './norms.ts'
 import { quantized } from './quantized.ts'
 import { addresses } from './storage.ts'
 
@@ -13,7 +14,7 @@ import { addresses } from './storage.ts'
 const UNIFORM_STEPS = 2 ** 24
 
 export const fused = (memory: Memory, kernels: Kernels): Fused => {
-  const { at, addressOrNone } = addresses(memory)
+  const { at } = addresses(memory)
   return {
     linear: matmul(memory, kernels),
     ...quantized(memory, kernels),
@@ -21,75 +22,7 @@ export const fused = (memory: Memory, kernels: Kernels): Fused => {
     softmaxPullback: (dx, dy, y, { rows, columns }) => kernels.softmaxPullback(at(dx), at(dy), at(y), rows, columns),
     activation: (kind, out, x, size) => kernels[kind](at(out), at(x), size),
     activationWithSlope: (kind, out, slope, x, size) => kernels[`${kind}WithSlope`](at(out), at(slope), at(x), size),
-    layerNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, columns }) =>
-      kernels.layerNorm(
-        at(out),
-        at(mean),
-        at(deviation),
-        at(x),
-        addressOrNone(weight),
-        addressOrNone(bias),
-        epsilon,
-        rows,
-        columns,
-      ),
-    layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, { rows, columns }) =>
-      kernels.layerNormPullback(
-        at(dx),
-        addressOrNone(dWeight),
-        addressOrNone(dBias),
-        at(dy),
-        at(x),
-        addressOrNone(weight),
-        at(mean),
-        at(deviation),
-        rows,
-        columns,
-      ),
-    rmsNorm: (out, deviation, x, weight, epsilon, { rows, columns }) =>
-      kernels.rmsNorm(at(out), at(deviation), at(x), addressOrNone(weight), epsilon, rows, columns),
-    rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, { rows, columns }) =>
-      kernels.rmsNormPullback(
-        at(dx),
-        addressOrNone(dWeight),
-        at(dy),
-        at(x),
-        addressOrNone(weight),
-        at(deviation),
-        rows,
-        columns,
-      ),
-    groupNorm: (out, mean, deviation, x, weight, bias, epsilon, { rows, groups, channels, positions }) =>
-      kernels.groupNorm(
-        at(out),
-        at(mean),
-        at(deviation),
-        at(x),
-        at(weight),
-        at(bias),
-        epsilon,
-        groups,
-        channels,
-        positions,
-        0,
-        rows,
-      ),
-    groupNormPullback: (dx, dWeights, dBiases, dy, x, weight, mean, deviation, sizes) =>
-      kernels.groupNormPullback(
-        at(dx),
-        at(dWeights),
-        at(dBiases),
-        at(dy),
-        at(x),
-        at(weight),
-        at(mean),
-        at(deviation),
-        sizes.groups,
-        sizes.channels,
-        sizes.positions,
-        0,
-        sizes.rows,
-      ),
+    ...norms(memory, kernels),
     rotary: (out, x, cosine, sine, inverse, { batch, time, heads, half }) =>
       kernels.rotary(at(out), at(x), at(cosine), at(sine), inverse ? -1 : 1, batch, time, heads, half),
     ...attentions(memory, kernels),

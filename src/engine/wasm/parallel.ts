@@ -13,9 +13,6 @@ import { type Name, rolesOf, VECTOR } from './roles.ts'
 import type { Threads } from './threads.ts'
 import type { Kernel } from './worker.ts'
 
-/** A norm's pullback is split in two parts, the larger of which must be worth it by far. */
-const PARTS = 4
-
 export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
   const { kernels, list } = loaded
   const { same, one, row, gates, size, width, over } = rolesOf(threads, list)
@@ -57,14 +54,6 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
       } else kernels[name](out, x, outer, length, inner, first, end)
     }
   }
-  const normWeights: Kernels['normWeightPullback'] = (...call) => {
-    const [dWeight, dBias, dy, x, mean, deviation, rows, columns, first, end] = call
-    if (dWeight === 0 && dBias === 0) return
-    if (!threads.splits(rows * (end - first) * COST.arithmetic, end - first, VECTOR))
-      return kernels.normWeightPullback(...call)
-    threads.begin('normWeightPullback').same(dWeight).same(dBias).same(dy).same(x).same(mean).same(deviation)
-    threads.same(rows).same(columns).first(first).end(first).run()
-  }
   /** A kernel whose last arguments are groups, channels, positions, the first row and the end. */
   const overGroups = (name: 'groupNorm' | 'groupNormPullback', cost: number): Kernel => {
     const direct = list[kernelNames.indexOf(name)]
@@ -79,8 +68,6 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
       threads.first(first).end(first).run()
     }
   }
-  const pullRows = over('layerNormPullback', COST.normPullback, row, same, same, row, row, same, one, one, size, width)
-  const pullRmsRows = over('rmsNormPullback', COST.normPullback, row, same, row, row, same, one, size, width)
 
   return {
     ...parallelProducts(threads, kernels),
@@ -89,20 +76,13 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
     ...parallelMoves(threads, kernels),
     dot: kernels.dot,
     readAhead: kernels.readAhead,
-    // A pullback that splits has two parts: dx by rows, then the sums over rows by columns.
-    layerNormPullback: (dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns) => {
-      if (!threads.splits((rows * columns * COST.normPullback) / PARTS, rows, 1))
-        return kernels.layerNormPullback(dx, dWeight, dBias, dy, x, weight, mean, deviation, rows, columns)
-      pullRows(dx, 0, 0, dy, x, weight, mean, deviation, rows, columns)
-      normWeights(dWeight, dBias, dy, x, mean, deviation, rows, columns, 0, columns)
+    normPullback: (...call) => {
+      const [rows, columns, , first, end] = call.slice(-5)
+      if (!threads.splits(rows * columns * COST.normPullback, end - first, 1)) return kernels.normPullback(...call)
+      threads.begin('normPullback')
+      for (const value of call.slice(0, -2)) threads.same(value)
+      threads.first(first).end(first).run()
     },
-    rmsNormPullback: (dx, dWeight, dy, x, weight, deviation, rows, columns) => {
-      if (!threads.splits((rows * columns * COST.normPullback) / PARTS, rows, 1))
-        return kernels.rmsNormPullback(dx, dWeight, dy, x, weight, deviation, rows, columns)
-      pullRmsRows(dx, 0, dy, x, weight, deviation, rows, columns)
-      normWeights(dWeight, 0, dy, x, 0, deviation, rows, columns, 0, columns)
-    },
-    normWeightPullback: normWeights,
     layerNorm: over('layerNorm', COST.norm, row, one, one, row, same, same, same, size, width),
     rmsNorm: over('rmsNorm', COST.norm, row, one, row, same, same, size, width),
     groupNorm: overGroups('groupNorm', COST.norm),

@@ -90,37 +90,27 @@ function affine(out: usize, x: usize, mean: v128, deviation: v128, weight: usize
 }
 
 /**
- * With n = (x - mean) deviation and g = dy weight: dx = (g - mean(g) - n mean(g n)) deviation; dWeight = sum of dy n,
- * dBias = sum of dy over rows, in ascending order.
+ * The pullback of both, blocks `first` to `end` of `block` rows each; mean 0: not centred. With n = (x - mean) deviation and g = dy weight:
+ * dx = (g - mean(g) - n mean(g n)) deviation, without mean(g) where not centred. A block's sums of dy n and of dy over its rows go into its row
+ * of dWeights and dBiases (0: absent), to be added up over blocks.
  */
-export function layerNormPullback(
-  dx: usize, dWeight: usize, dBias: usize, dy: usize, x: usize, weight: usize, mean: usize, deviation: usize,
-  rows: i32, columns: i32,
+export function normPullback(
+  dx: usize, dWeights: usize, dBiases: usize, dy: usize, x: usize, weight: usize, mean: usize, deviation: usize,
+  rows: i32, columns: i32, block: i32, first: i32, end: i32,
 ): void {
   const bytes = <usize>columns << 2
-  if (dWeight != 0) memory.fill(dWeight, 0, bytes)
-  if (dBias != 0) memory.fill(dBias, 0, bytes)
-  for (let i = 0; i < rows; i++) {
-    pullRow(
-      dx, dWeight, dBias, dy, x, weight, splat(f32.load(mean + (<usize>i << 2))),
-      splat(f32.load(deviation + (<usize>i << 2))), true, columns,
-    )
-    dx += bytes
-    dy += bytes
-    x += bytes
-  }
-}
-
-export function rmsNormPullback(
-  dx: usize, dWeight: usize, dy: usize, x: usize, weight: usize, deviation: usize, rows: i32, columns: i32,
-): void {
-  const bytes = <usize>columns << 2
-  if (dWeight != 0) memory.fill(dWeight, 0, bytes)
-  for (let i = 0; i < rows; i++) {
-    pullRow(dx, dWeight, 0, dy, x, weight, splat(0.0), splat(f32.load(deviation + (<usize>i << 2))), false, columns)
-    dx += bytes
-    dy += bytes
-    x += bytes
+  for (let b = first; b < end; b++) {
+    const dWeight = dWeights != 0 ? dWeights + <usize>b * bytes : 0
+    const dBias = dBiases != 0 ? dBiases + <usize>b * bytes : 0
+    if (dWeight != 0) memory.fill(dWeight, 0, bytes)
+    if (dBias != 0) memory.fill(dBias, 0, bytes)
+    const behind = min(rows, (b + 1) * block)
+    for (let i = b * block; i < behind; i++) {
+      const row = <usize>i * bytes
+      const m = mean != 0 ? v128.load32_splat(mean + (<usize>i << 2)) : splat(0.0)
+      const d = v128.load32_splat(deviation + (<usize>i << 2))
+      pullRow(dx + row, dWeight, dBias, dy + row, x + row, weight, m, d, mean != 0, columns)
+    }
   }
 }
 
@@ -179,43 +169,4 @@ function pullRow(
   }
   const g = weighted(v128.load(dy + at), weight, at)
   storePart(dx + at, pulled(g, normal(x + at, mean, deviation), meanG, meanGN, deviation), columns & 3)
-}
-
-/**
- * dWeight and dBias alone (0: absent; mean 0: not centred), columns `first` to `end`: the chains of the pullbacks above, which with no
- * dWeight and no dBias split by rows.
- */
-export function normWeightPullback(
-  dWeight: usize, dBias: usize, dy: usize, x: usize, mean: usize, deviation: usize,
-  rows: i32, columns: i32, first: i32, end: i32,
-): void {
-  const bytes = <usize>columns << 2
-  for (let j = first; j < end; j += 8) {
-    const at = <usize>j << 2
-    const left = end - j
-    let w0 = splat(0.0)
-    let w1 = splat(0.0)
-    let b0 = splat(0.0)
-    let b1 = splat(0.0)
-    let d = dy + at
-    let v = x + at
-    for (let i = 0; i < rows; i++, d += bytes, v += bytes) {
-      const m = mean != 0 ? v128.load32_splat(mean + (<usize>i << 2)) : splat(0.0)
-      const s = v128.load32_splat(deviation + (<usize>i << 2))
-      const d0 = v128.load(d)
-      const d1 = v128.load(d, 16)
-      w0 = madd(d0, normal(v, m, s), w0)
-      w1 = madd(d1, normal(v + 16, m, s), w1)
-      b0 = f32x4.add(d0, b0)
-      b1 = f32x4.add(d1, b1)
-    }
-    if (dWeight != 0) {
-      storePart(dWeight + at, w0, left)
-      storePart(dWeight + at + 16, w1, left - 4)
-    }
-    if (dBias != 0) {
-      storePart(dBias + at, b0, left)
-      storePart(dBias + at + 16, b1, left - 4)
-    }
-  }
 }
