@@ -44,6 +44,8 @@ export class Job {
   begin(kernel: keyof Kernels): this {
     this.numbers[l.KERNEL] = kernelNames.indexOf(kernel)
     this.numbers[l.AHEAD_THIRD] = 0
+    this.numbers[l.SERIAL]++
+    this.numbers[l.AGAIN] = -1
     this.#arguments = 0
     this.#moves = 0
     return this
@@ -85,6 +87,12 @@ export class Job {
   /** The unit behind the share's last one. */
   end(from: number): this {
     return this.#moved(from, 1, 1, 0)
+  }
+
+  /** 1 where the thread has run a share of this call before, else 0. */
+  again(): this {
+    this.numbers[l.AGAIN] = this.#arguments
+    return this.same(0)
   }
 
   /** An address of `bytes` for each thread. */

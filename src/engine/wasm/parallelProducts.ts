@@ -11,8 +11,13 @@ const TILE = 6
 /** Shares a thread of a product bound by memory: long streams are read fastest, a late worker should leave some. */
 const STREAMS = 2
 
-/** Rows for which one more share that packs y again is cheap. */
-const REPACKED = 1024
+/** Numbers of y that a thread's scratch memory holds packed (assembly/gemm.ts). */
+const HELD = 256 * 512
+
+/** Rows or columns for which one more share is cheap, though it packs y or reads x again. */
+const CHEAP = 1024
+/** Shares a thread of so many rows or columns: the fewer, the less is packed and read; the more, the sooner all are done. */
+const sharesOf = (length: number): number => 1 + Math.floor(length / CHEAP)
 
 /** Bytes of one thread's scratch memory, on cache lines of its own. */
 export const each = (bytes: number): number => Math.ceil(bytes / LINE) * LINE
@@ -21,6 +26,7 @@ type Products = Pick<
   Kernels,
   | 'gemm'
   | 'gemmBatch'
+  | 'gemmBlocks'
   | 'gemmScratch'
   | 'packRows'
   | 'unpackRows'
@@ -53,9 +59,10 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     const few = rows <= (packed ? ONE_PASS : FEW_ROWS)
     const cost = rows * inner * columns * (few ? COST.stream : COST.product)
     const bytes = each(kernels.gemmScratch(rows, inner))
-    // A share of rows packs all of y: few of them.
     const byColumns = few || columns >= rows
-    const shares = few ? STREAMS : 1 + Math.floor(Math.max(rows, columns) / REPACKED)
+    // A share of rows packs all of y, unless the thread holds it from the share before.
+    const held = packed || inner * columns <= HELD
+    const shares = few ? STREAMS : byColumns ? sharesOf(columns) + 1 : held ? undefined : sharesOf(rows)
     if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads
@@ -67,14 +74,14 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       threads.same(rows).same(inner).size().scratch(scratch, bytes).run()
     } else if (!few && threads.splits(cost, rows, TILE, shares)) {
       threads
-        .begin('gemm')
+        .begin('gemmBlocks')
         .moving(out, FLOAT * outRow)
         .same(outRow)
         .moving(x, FLOAT * xRow)
         .same(xRow)
         .same(xInner)
       threads.same(y).same(yInner).same(yColumn).same(bias)
-      threads.size().same(inner).same(columns).scratch(scratch, bytes).run()
+      threads.size().same(inner).same(columns).scratch(scratch, bytes).again().run()
     } else kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
   }
   return {
@@ -108,6 +115,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
           gemm(to, outRow, from, xRow, xInner, other, yInner, yColumn, bias, rows, inner, columns, scratch)
         }
     },
+    gemmBlocks: kernels.gemmBlocks,
     gemmScratch: (rows, inner) => threads.count * each(kernels.gemmScratch(rows, inner)),
     // In a matrix's own place: what fails in a worker may not leave half of it done.
     packRows: kernels.packRows,

@@ -61,8 +61,11 @@ export const layout = {
   AHEAD_THIRD: 128,
   /** Of each third, read between two looks at LEFT. */
   AHEAD_BYTES: 256,
-  NUMBERS: 129,
-  BYTES: 1024 + 129 * 8,
+  /** Of the call, and which argument is 1 where the thread has run a share of the same call before; -1: none. */
+  SERIAL: 129,
+  AGAIN: 130,
+  NUMBERS: 131,
+  BYTES: 1024 + 131 * 8,
 } as const
 
 /**
@@ -79,6 +82,7 @@ export function work(
   ahead: number[] | null,
 ): number {
   let ran = 0
+  let serial = -1
   for (let left = Atomics.load(words, l.LEFT); left > 0; left = Atomics.load(words, l.LEFT)) {
     const first = Math.floor(left / l.FRONT)
     const last = left % l.FRONT
@@ -96,6 +100,8 @@ export function work(
     const end = l.FIRST_MOVE + 4 * job[l.MOVES]
     for (let at = l.FIRST_MOVE; at < end; at += 4)
       values[job[at]] += job[at + 1] * start + job[at + 2] * size + job[at + 3] * thread
+    if (job[l.AGAIN] >= 0 && job[l.SERIAL] === serial) values[job[l.AGAIN]] = 1
+    serial = job[l.SERIAL]
     try {
       kernels[job[l.KERNEL]](...values)
     } catch (cause) {

@@ -5,7 +5,7 @@
  */
 import { gemvColumns, gemvPanels, gemvRows } from './gemv'
 import { transpose } from './move'
-import { packColumns, packRows } from './pack'
+import { packColumns, packRows, panelBytes } from './pack'
 import { PANEL, ROWS, SPARE, tile, tileRows, whole } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
@@ -25,6 +25,12 @@ const PIECE: i32 = 32
 export function gemmScratch(rows: i32, inner: i32): i32 {
   const packed = INNER * Y_COLUMNS + INNER * X_ROWS
   return (max(packed, rows <= FEW_ROWS ? rows * inner : 0) + 64) << 2
+}
+
+/** Whether all of y (inner, columns) fits into the scratch memory once packed. */
+@inline
+function fits(inner: i32, columns: i32): bool {
+  return panelBytes(inner, columns) <= <usize>(INNER * Y_COLUMNS) << 2
 }
 
 /**
@@ -53,30 +59,45 @@ export function gemm(
     }
     return
   }
-  const spare = scratch
   if (packed && rows <= ONE_PASS && xInner == 1) {
     if (rows == 1 && (columns & 7) == 0) gemvPanels(out, x, y, bias, inner, columns)
-    else stream(out, outStride, x, xStride, y, bias, rows, inner, columns, spare)
+    else stream(out, outStride, x, xStride, y, bias, rows, inner, columns, scratch)
     return
   }
+  gemmBlocks(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch, false)
+}
+
+/**
+ * The same for any number of rows by blocks of packed panels. `again`: the last call with this scratch memory was this one for other rows of the
+ * same product, so that a y that fits there is packed already.
+ */
+export function gemmBlocks(
+  out: usize, outRow: i32, x: usize, xRow: i32, xInner: i32, y: usize, yInner: i32, yColumn: i32, bias: usize,
+  rows: i32, inner: i32, columns: i32, scratch: usize, again: bool,
+): void {
+  const outStride = <usize>outRow << 2
+  const xStride = <usize>xRow << 2
+  const packed = yColumn == 0 && inner > 0
+  const spare = scratch
   const panels = scratch + SPARE
   const xs = panels + (<usize>(INNER * Y_COLUMNS) << 2)
   const clashes = (xInner & (PAGE - 1)) == 0
+  const kept = fits(inner, columns)
   for (let column = 0; column < columns; column += Y_COLUMNS) {
     const width = min(Y_COLUMNS, columns - column)
     const outColumn = out + (<usize>column << 2)
     let k = 0
     do {
       const depth = min(INNER, inner - k)
-      let from = panels
+      let from = kept ? panels + panelBytes(inner, column) + panelBytes(k, width) : panels
       let step = <usize>depth << 5
       if (packed) {
         from = y + ((<usize>column * <usize>inner + (<usize>k << 3)) << 2)
         step = <usize>inner << 5
-      } else {
+      } else if (!again || !kept) {
         const yBlock = y + ((<usize>k * <usize>yInner + <usize>column * <usize>yColumn) << 2)
-        if (yColumn == 1) packRows(panels, yBlock, <usize>yInner << 2, depth, width)
-        else packColumns(panels, yBlock, <usize>yColumn << 2, depth, width)
+        if (yColumn == 1) packRows(from, yBlock, <usize>yInner << 2, depth, width)
+        else packColumns(from, yBlock, <usize>yColumn << 2, depth, width)
       }
       const biasNow = bias != 0 && k + depth == inner ? bias + (<usize>column << 2) : 0
       for (let row = 0; row < rows; row += X_ROWS) {

@@ -8,7 +8,7 @@ export {
 } from './convolution/inputGradient'
 export { convolutionWeightGradient } from './convolution/weightGradient'
 export * from './elementwise'
-export { gemm, gemmBatch, gemmScratch } from './gemm'
+export { gemm, gemmBatch, gemmBlocks, gemmScratch } from './gemm'
 export { halvesGather, halvesProduct, halvesScratch } from './halves'
 export { groupNorm, groupNormPullback } from './groupNorm'
 export { copyRows, gather, permute, scatterAdd, transpose } from './move'
