@@ -29,7 +29,10 @@ export interface WasmOptions {
   readonly threads?: number | 'auto'
   /** Nanoseconds of work from which on a kernel is split, 8,000 unless said; 0 splits all that has parts, and starts workers at once. */
   readonly splitFrom?: number
-  /** Milliseconds after which a worker that does not finish its part of a kernel is given up, and the engine with it: 60,000 unless said. */
+  /**
+   * Milliseconds after which a worker that does not finish its part of a kernel is given up, and the engine with it, beside a hundred times
+   * what the part should take: 5,000 unless said.
+   */
   readonly patience?: number
 }
 

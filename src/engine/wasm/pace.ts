@@ -5,8 +5,8 @@
 
 /** Nanoseconds of one thread's work from which on a kernel is split. */
 export const SPLIT_FROM = 8_000
-/** Nanoseconds of work, of one call or several, that are worth waking a worker for. */
-const WAKE_FROM = 100_000
+/** Nanoseconds of work, of one call or several, that are worth waking a worker for, which takes about 10,000. */
+const WAKE_FROM = 40_000
 /** A look at a word takes about so many nanoseconds. */
 const LOOK = 4
 /** Looks of an idle worker before it sleeps: what lies between two kernels is mostly shorter. */

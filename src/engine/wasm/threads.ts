@@ -29,15 +29,20 @@ const START_FROM = 1_000_000
 /** A share's least nanoseconds, and how many shares a thread at most, the same for each: late threads then cost little. */
 const SHARE_FROM = 4_000
 const SHARES_A_THREAD = 4
-/** Milliseconds of silence after which a worker that holds a share is given up, unless said. */
-const PATIENCE = 60_000
+/** Milliseconds of silence after which a worker that holds a share is given up, unless said; and how often what a share should take is added. */
+const PATIENCE = 5_000
+const SLOWER = 100
+/** Parts of it in which nothing may have come: a process that was stopped and goes on has waited in one of them only. */
+const SILENCES = 5
+/** Nanoseconds. */
+const MILLISECOND = 1e6
 
 export interface ThreadOptions {
   /** The caller's included. */
   readonly threads: number
   /** Nanoseconds of work from which on a kernel is split; 0 splits whatever has two parts and starts workers at once: for tests. */
   readonly splitFrom?: number | undefined
-  /** Milliseconds after which a worker that does not finish its share is given up: 60,000 unless said. */
+  /** Milliseconds after which a worker that does not finish its share is given up, beside a hundred times what the share should take: 5,000 unless said. */
   readonly patience?: number | undefined
 }
 
@@ -45,7 +50,7 @@ export class Threads extends Job {
   readonly #memory: Memory
   readonly #loaded: Loaded
   readonly #splitFrom: number
-  readonly #patience: number
+  readonly #leastPatience: number
   readonly #address: number
   readonly #words: Int32Array
   readonly #pace = new Pace()
@@ -54,6 +59,7 @@ export class Threads extends Job {
   #reason = ''
   #seen = 0
   #looks = 0
+  #patience = 0
   #shares = 0
 
   constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM, patience = PATIENCE }: ThreadOptions) {
@@ -62,7 +68,7 @@ export class Threads extends Job {
     this.#memory = memory
     this.#loaded = loaded
     this.#splitFrom = splitFrom
-    this.#patience = patience
+    this.#leastPatience = patience
     this.#address = address
     this.#words = new Int32Array(memory.wasm.buffer, this.#address, l.WORDS).fill(0)
   }
@@ -95,6 +101,7 @@ export class Threads extends Job {
     const shares = this.count * Math.max(1, Math.min(sharesAThread, worth))
     this.#shares = this.cut(total, Math.ceil(total / shares / grain) * grain)
     this.#looks = this.#pace.looks(cost / this.#shares)
+    this.#patience = this.#leastPatience + (SLOWER * cost) / this.#shares / MILLISECOND
     return this.#shares > 1
   }
 
@@ -117,8 +124,11 @@ export class Threads extends Job {
     const words = this.#words
     for (let i = 0; i < this.#looks; i++) if (Atomics.load(words, l.DONE) === shares) return true
     Atomics.store(words, l.WAITING, 1)
-    for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE))
-      if (Atomics.wait(words, l.DONE, done, this.#patience) === 'timed-out') this.#giveUp(shares)
+    let silences = 0
+    for (let done = Atomics.load(words, l.DONE); done !== shares; done = Atomics.load(words, l.DONE)) {
+      silences = Atomics.wait(words, l.DONE, done, this.#patience / SILENCES) === 'timed-out' ? silences + 1 : 0
+      if (silences === SILENCES) this.#giveUp(shares)
+    }
     Atomics.store(words, l.WAITING, 0)
     return false
   }
@@ -126,7 +136,7 @@ export class Threads extends Job {
   /** A worker died inside a share, or hangs in it: nobody knows what it has written, or still will. */
   #giveUp(shares: number): void {
     if (Atomics.load(this.#words, l.DONE) === shares) return
-    this.#reason = `a worker of the wasm engine has not finished ${this.#kernel()} for ${this.#patience / 1000} s: the engine is not usable any more`
+    this.#reason = `a worker of the wasm engine has not finished ${this.#kernel()} for ${(this.#patience / 1000).toFixed(1)} s: the engine is not usable any more`
     this.stop()
     this.#state = 'broken'
     this.expectUsable()

@@ -31,11 +31,11 @@ test('pace: splits while it pays, hardly ever while another process holds the pr
   t.end()
 })
 
-test('pace: sleeping workers are woken for large kernels only; workers that are not up are not waited for', t => {
+test('pace: sleeping workers are not woken for small kernels; workers that are not up are not waited for', t => {
   const pace = new Pace()
   t.notOk(pace.pays(1e9, 0, 0))
-  t.notOk(pace.pays(50_000, 1, 1))
-  t.ok(pace.pays(150_000, 1, 1))
+  t.notOk(pace.pays(30_000, 1, 1))
+  t.ok(pace.pays(50_000, 1, 1))
   t.ok(splitOf(pace, 100, { ...good, prompt: false }) < 10, 'a short share that is late')
   t.ok(pace.looks(1e9) <= pace.looks(1e6) && pace.looks(0) > 0, 'patience is bounded')
   const long = new Pace()

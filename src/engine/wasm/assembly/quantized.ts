@@ -6,6 +6,10 @@
  * Packed weights, as src/format/quantized/pack.ts writes them: panels of 16 columns; a block of a panel is 16 scales (f16), then 8 quads, four
  * numbers of each column. A column's number of a quad lie in two lanes of 16 bits, v = 256 odd + (even + 128), which saves widening them:
  * odd x₁ + even x₀ = v x₀ + odd (x₁ - 256 x₀) - 128 x₀. So a row holds x₀ and x₁ - 256 x₀ (16 bits suffice) and the sum of all -128 x₀.
+ *
+ * The relaxed dot product of bytes is not used: its second operand has seven bits, so a row would be multiplied twice, by its positive and by its
+ * negative numbers. 64 weights took 3.0 ns so instead of 1.35 in V8 11.3, where it is three instructions, and 1.04 instead of 1.04 to 1.3 in
+ * V8 15.6, where it is one.
  */
 import { widen } from './halves'
 import { BLOCK_BYTES, PANEL, QUAD, ROW_BYTES, SCALE_BYTES, SCALES } from './quantizedLayout'
