@@ -65,7 +65,8 @@ export const f32 = (shape: readonly number[], data: Float32Array): HostTensor =>
  * A tensor over bytes that fit its shape: their own memory where it is aligned to the element, else a copy.
  */
 export const hostTensor = (dtype: DType, shape: readonly number[], bytes: Uint8Array): HostTensor => {
-  const { buffer, byteOffset, length } = bytes.byteOffset % BYTES[dtype] === 0 ? bytes : bytes.slice()
+  // Not `slice`, which copies nothing of a Node Buffer.
+  const { buffer, byteOffset, length } = bytes.byteOffset % BYTES[dtype] === 0 ? bytes : new Uint8Array(bytes)
   const count = length / BYTES[dtype]
   switch (dtype) {
     case 'F64':
