@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import test from 'tape'
 import { stopGradient } from '../../operators/stopGradient.ts'
+import { tap } from '../../operators/tap.ts'
 import { add, category, compose, copy, id, parallel, residual, sequence } from '../../src/compose.ts'
 import { type Context, context } from '../../src/context.ts'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
@@ -348,6 +349,41 @@ test('checkpoint(f) is f: same bits, recomputed', t => {
     t,
     'saves its input only',
     law((c, x, f) => checkpoint(f)(c, x).saved.every(kept => kept === x)),
+  )
+  t.end()
+})
+
+/** What a tap sees of a value and its pullback, in order. */
+const shownBy = (op: Endo, c: Context, x: Tensor): readonly (readonly [string, readonly number[]])[] => {
+  const shown: [string, readonly number[]][] = []
+  const y = op({ ...c, tap: (name, value) => shown.push([name, numbers(value)]) }, x)
+  y.pullback(randomCotangent(y.value, key(1)))
+  return shown
+}
+const sameShown = (f: Endo, g: Endo, c: Context, x: Tensor): boolean =>
+  JSON.stringify(shownBy(f, c, x)) === JSON.stringify(shownBy(g, c, x))
+
+test('checkpoint(f) shows to taps what f shows: each activation once, then each cotangent', t => {
+  const watched = (f: Endo): Endo => scoped('h', sequence(tap('before'), f, tap('after')))
+  const nested = (c: Context, x: Tensor, f: Endo, g: Endo, recompute: (op: Endo) => Endo): boolean =>
+    sameShown(
+      recompute(sequence(watched(f), recompute(watched(g)), tap('last'))),
+      sequence(watched(f), watched(g), tap('last')),
+      under('h', c),
+      x,
+    )
+  holds(
+    t,
+    'and so does one inside another',
+    law((c, x, f, g) => nested(c, x, f, g, checkpoint)),
+  )
+  const forgetful =
+    (op: Endo): Endo =>
+    (c, x) => ({ ...op(c, x), pullback: d => op(c, x).pullback(d) })
+  breaks(
+    t,
+    'computed again in the same context',
+    law((c, x, f, g) => nested(c, x, f, g, forgetful)),
   )
   t.end()
 })
