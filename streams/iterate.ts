@@ -1,4 +1,4 @@
-import { type Observable, Subject, Subscriber } from 'rxjs'
+import { defer, type Observable, Subject, Subscriber } from 'rxjs'
 import { Queue } from './queue.ts'
 
 /** A stream, or a function of demand that makes one: then each pull grants one credit. */
@@ -72,8 +72,7 @@ export const iterate = <T>(
         answer()
         if (!started) {
           started = true
-          const stream = typeof source === 'function' ? source(demand$.asObservable()) : source
-          stream.subscribe(subscriber)
+          defer(() => (typeof source === 'function' ? source(demand$.asObservable()) : source)).subscribe(subscriber)
         }
         demand$.next(1)
       }),

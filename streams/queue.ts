@@ -11,7 +11,7 @@ export class Queue<T> {
     this.#items.push(item)
   }
 
-  /** The oldest item, for `take`'s caller to use; undefined when empty. */
+  /** Takes out the oldest item; undefined when empty. */
   shift(): T | undefined {
     const item = this.#items[this.#head++]
     if (this.#head * 2 > this.#items.length) {

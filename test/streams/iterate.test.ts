@@ -121,6 +121,16 @@ test('S14 iterate: an error after its values, pulls that wait, return before the
   await waiting.return?.()
   t.same(await pull, { done: true, value: undefined })
 
+  const unmade = iterate(() => {
+    throw new Error('no stream')
+  }, 'each')
+  const pulls = await Promise.allSettled([unmade.next(), unmade.next()])
+  t.same(
+    pulls.map(s => (s.status === 'fulfilled' ? s.value.done : s.reason)),
+    [new Error('no stream'), true],
+    'a source that throws before it makes a stream errors once',
+  )
+
   let subscribed = 0
   const never = iterate(new Observable<number>(() => void subscribed++), 'each')
   await never.return?.()
