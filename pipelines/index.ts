@@ -1,6 +1,6 @@
 /** Models and jobs composed from operators and streams, for Node and browsers. Those that read and write files are `fluxion/node`. */
 export { accumulateGradients, meanGradient } from './accumulation.ts'
-export { type DecoderOptions, type DecoderState, decoder, fork, truncate } from './decoder.ts'
+export { type DecoderOptions, type DecoderState, decoder, fork, select, truncate } from './decoder.ts'
 export {
   type AutoencoderPreset,
   type AutoencoderPresetName,
@@ -77,6 +77,7 @@ export { type Reconstruction, type VaeRun, vaeParameters, vaeRun } from './diffu
 export { type Bound, type VariationalBoundOptions, variationalBound } from './diffusion/variationalBound.ts'
 export { type Evaluation, evaluate } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
+export { type GeneratedSample, type GenerateSamplesOptions, generateSamples } from './generateSamples.ts'
 export { gpt, gptBlock } from './gpt.ts'
 export { type InspectedTensor, type Inspection, inspect } from './inspect.ts'
 export { type Block, everyHidden, everyLogits, type LanguageModel, nextLogits } from './languageModel.ts'

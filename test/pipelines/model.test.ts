@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import test from 'tape'
 import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
-import { type DecoderState, decoder, fork, truncate } from '../../pipelines/decoder.ts'
+import { type DecoderState, decoder, fork, select, truncate } from '../../pipelines/decoder.ts'
 import { everyHidden, everyLogits, type LanguageModel, nextLogits } from '../../pipelines/languageModel.ts'
 import { compose } from '../../src/compose.ts'
 import { context, type Named } from '../../src/context.ts'
@@ -151,6 +151,38 @@ for (const [name, model] of Object.entries(models)) {
             agree(back.logits, right.logits)
           )
         }),
+        RUNS,
+      )
+      /** Two rows that begin alike and part; those of `order` go on by the same ids. */
+      const selected = (order: readonly number[], [a = 0, b = 0, ...next]: Numbers, claimed = order) =>
+        scope(() => {
+          const machine = decoder(everyLogits(model), { parameters, capacity: CAPACITY })
+          const [, begun] = machine.step(machine.init(), tokens([a]))
+          const [, parted] = machine.step(select(begun, [0, 0]), tokens([a, b], [2, 1]))
+          const [logits] = machine.step(
+            select(parted, order),
+            tokens(
+              order.flatMap(() => next),
+              [order.length, next.length],
+            ),
+          )
+          const alone = claimed.flatMap(row =>
+            full(model, parameters, [a, row === 0 ? a : b, ...next]).slice(2 * VOCABULARY),
+          )
+          return agree(alone, Array.from(readNow(logits)))
+        })
+      holds(
+        t,
+        'L5 selected rows of a batch go on as alone',
+        fc.property(fc.array(fc.nat(1), { minLength: 1, maxLength: 4 }), ids(3, 6), (order, sequence) =>
+          selected(order, sequence),
+        ),
+        RUNS,
+      )
+      breaks(
+        t,
+        'L5 fails for rows in another order',
+        fc.property(ids(3, 6), sequence => selected([0, 1], sequence, [1, 0])),
         RUNS,
       )
       breaks(
