@@ -11,6 +11,7 @@ export interface Reading {
   step: number
   /** Of a third of the last share: all three are read side by side (assembly/gemv.ts). */
   third: number
+  shares: number
   /** What was read after it the last time. */
   next: Reading | null
 }
@@ -23,13 +24,13 @@ export class Ahead {
   #latest: Reading | null = null
 
   /** Takes note that the matrix at `address` is read now; what will be read after it, where that is known. */
-  reads(address: number, last: number, step: number, third: number): Reading | null {
+  reads(address: number, last: number, step: number, third: number, shares: number): Reading | null {
     let reading = this.#known.get(address)
     if (reading === undefined) {
       if (this.#known.size === MOST) this.#known.clear()
-      reading = { last, step, third, next: null }
+      reading = { last, step, third, shares, next: null }
       this.#known.set(address, reading)
-    } else Object.assign(reading, { last, step, third })
+    } else Object.assign(reading, { last, step, third, shares })
     if (this.#latest !== null) this.#latest.next = reading
     this.#latest = reading
     return reading.next

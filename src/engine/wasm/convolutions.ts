@@ -39,9 +39,9 @@ const pool = (s: PoolSizes): Numbers<11> => [
 const [PLAIN, HALVED, DOUBLED] = [0, 1, 2] as const
 type Form = typeof PLAIN | typeof HALVED | typeof DOUBLED
 /** Products a tile. */
-export const POINTS = [36, 25, 25] as const
+const POINTS = [36, 25, 25] as const
 /** Matrices (outputs, inputs) a point. */
-export const PHASES = [1, 4, 4] as const
+const PHASES = [1, 4, 4] as const
 
 /** Elements of a plane that cost as much one by one as a tile, of 16 at most or 64, with its transforms. */
 const TILE = [6, 10, 40] as const
@@ -126,11 +126,13 @@ export const convolutions = (memory: Memory, kernels: Kernels): Convolutions => 
         const sizes = [batch, groups, inputs, outputs, height, width, outHeight, outWidth] as const
         const around = [s.paddingHeight, s.paddingWidth] as const
         const end = groups * panels(inputs)
+        if (end === 0) return
         const [to, left, right] = [at(dWeight), at(dy), at(x)]
         kernels.winogradWeightGradient(form, to, left, right, ...sizes, ...around, 0, end, memory.scratch(bytes))
         return
       }
       const end = s.groups * panels(s.inputs * s.kernelHeight * s.kernelWidth)
+      if (end === 0) return
       const [to, left, right] = [at(dWeight), at(dy), at(x)]
       kernels.convolutionWeightGradient(to, left, right, s.batch, ...shape(s), ...steps(s), 0, end, scratch(s))
     },

@@ -12,10 +12,11 @@ import { fused } from './fused.ts'
 import { processors, threadsMissing } from './host.ts'
 import { loadKernels } from './kernels.ts'
 import { Memory, PAGE } from './memory.ts'
+import { SPLIT_FROM } from './pace.ts'
 import { parallel } from './parallel.ts'
 import { primitives } from './primitives.ts'
 import { type Addresses, addresses, WasmStorage } from './storage.ts'
-import { Threads } from './threads.ts'
+import { PATIENCE, Threads } from './threads.ts'
 
 export interface WasmOptions {
   /** Bytes the engine may hold: 64 KiB at least, 4 GiB at most (the default). */
@@ -23,7 +24,7 @@ export interface WasmOptions {
   /** Fused multiply-add where the host has relaxed SIMD; the default. */
   readonly relaxed?: boolean
   /**
-   * Threads that share large kernels, the caller's included: 1 unless said; 'auto' is one for each processor, 4 at most. Workers start at the
+   * Threads that share large kernels, the caller's included: 1 unless said, 256 at most; 'auto' is one for each processor, 4 at most. Workers start at the
    * first work worth it. Where threads cannot be had (see `fallbackReason`) there is one.
    */
   readonly threads?: number | 'auto'
@@ -50,6 +51,7 @@ export interface WasmEngine extends Engine {
 
 const BYTES = 4
 const MOST_AUTOMATIC_THREADS = 4
+const MOST_THREADS = 256
 const WARM_MILLISECONDS = 5000
 
 /** A memory that threads share, or, where the host has none, one that they do not and why. */
@@ -78,9 +80,18 @@ class SimdEngine implements WasmEngine {
   readonly #threads: Threads | null
   readonly #reasons: readonly string[]
 
-  constructor({ maximumBytes = 2 ** 32, relaxed = true, threads = 1, splitFrom, patience }: WasmOptions) {
+  constructor({
+    maximumBytes = 2 ** 32,
+    relaxed = true,
+    threads = 1,
+    splitFrom = SPLIT_FROM,
+    patience = PATIENCE,
+  }: WasmOptions) {
     const wanted = threads === 'auto' ? Math.min(processors(), MOST_AUTOMATIC_THREADS) : threads
-    if (!Number.isInteger(wanted) || wanted < 1) throw new RangeError(`threads: expected 1 or more, found ${threads}`)
+    if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS)
+      throw new RangeError(`threads: expected 1 to ${MOST_THREADS}, found ${threads}`)
+    if (!(splitFrom >= 0)) throw new RangeError(`splitFrom: expected 0 or more, found ${splitFrom}`)
+    if (!(patience > 0)) throw new RangeError(`patience: expected more than 0, found ${patience}`)
     if (!(maximumBytes >= PAGE)) throw new RangeError(`maximumBytes: expected ${PAGE} or more, found ${maximumBytes}`)
     const { memory, shared, missing } = openMemory(maximumBytes, wanted)
     this.#memory = memory
@@ -134,8 +145,7 @@ class SimdEngine implements WasmEngine {
     if (values.length > storage.size)
       throw new RangeError(`${values.length} numbers do not fit a storage of ${storage.size}`)
     const at = this.#addresses.at(storage) / BYTES
-    const [first, second] = [values[0], values[1]]
-    if (first !== undefined && second === undefined) this.#memory.floats[at] = first
+    if (values.length === 1) this.#memory.floats[at] = values[0]
     else this.#memory.floats.set(values, at)
   }
 

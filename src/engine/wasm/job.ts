@@ -23,6 +23,10 @@ export class Job {
     this.numbers = numbers
   }
 
+  protected get shares(): number {
+    return this.#shares
+  }
+
   /** Cuts `total` units of work into shares of `chunk`; how many there are. */
   protected cut(total: number, chunk: number): number {
     this.#total = total
@@ -34,7 +38,6 @@ export class Job {
   /** Completes the description. */
   protected finish(): void {
     const numbers = this.numbers
-    numbers[l.SHARES] = this.#shares
     numbers[l.TOTAL] = this.#total
     numbers[l.CHUNK] = this.#chunk
     numbers[l.ARGUMENTS] = this.#arguments
@@ -55,8 +58,9 @@ export class Job {
   reads(address: number, bytes: number): this {
     const first = (this.#shares - 1) * this.#chunk
     const third = Math.floor((this.#total - first) / 3)
-    const next = this.#ahead.reads(address, address + bytes * first, bytes * this.#chunk, bytes * third)
-    if (next === null || this.#shares < this.count) return this
+    const next = this.#ahead.reads(address, address + bytes * first, bytes * this.#chunk, bytes * third, this.#shares)
+    // Each worker reads the beginning of another share.
+    if (next === null || next.shares < this.count - 1) return this
     this.numbers[l.AHEAD_LAST] = next.last
     this.numbers[l.AHEAD_STEP] = next.step
     this.numbers[l.AHEAD_THIRD] = next.third

@@ -35,8 +35,8 @@ export const lists = (memory: Memory, kernels: Kernels): Lists => {
   const pairs = (outs: readonly Storage[], xs: readonly Storage[], sizes: readonly number[]) =>
     tableOf(
       sizes.map((size, i) => ({ size, out: outs[i], x: xs[i] })),
-      one => one.size,
-      ({ out, x }) => (out === undefined || x === undefined ? [] : [at(out), at(x)]),
+      ({ size }) => size,
+      ({ out, x }) => [at(out), at(x)],
     )
   return {
     adamW: (tensors, { rate, beta1, beta2, epsilon, correction1, correction2 }) => {
@@ -58,12 +58,13 @@ export const lists = (memory: Memory, kernels: Kernels): Lists => {
     },
     sumOfSquares: (out, xs, sizes) => {
       const { rows, total } = tableOf(
-        xs.map((x, i) => ({ x, size: sizes[i] ?? 0 })),
+        xs.map((x, i) => ({ x, size: sizes[i] })),
         ({ size }) => kernels.squareParts(size),
         ({ x, size }) => [at(x), size],
       )
       // The parts' sums stand behind the table.
-      const table = memory.stage(new Int32Array([...rows, ...new Array<number>(total).fill(0)]))
+      const table = memory.scratch(FLOAT * (rows.length + total))
+      memory.integers.set(rows, table / FLOAT)
       const parts = table + FLOAT * rows.length
       kernels.squaresOfParts(parts, table, 0, total)
       kernels.sumRows(at(out), parts, 1, total)

@@ -5,17 +5,15 @@ import type { Memory } from './memory.ts'
 import { panelsOf } from './panels.ts'
 import { addresses } from './storage.ts'
 
-/** out = x y + bias. A batch over one matrix y is one product of more rows. */
+/** out = x y + bias. */
 export const matmul = (memory: Memory, kernels: Kernels): Fused['linear'] => {
   const { held, at, addressOrNone } = addresses(memory)
   return (out, x, y, bias, sizes) => {
     const { batch, xBatched, yBatched, rows, inner, columns, transposeX, transposeY } = sizes
-    const folds = xBatched && !yBatched && !transposeX
-    const height = folds ? batch * rows : rows
     const panels = x === y ? null : panelsOf(memory, kernels, held(y), sizes)
     const [to, left, offset] = [at(out), at(x), addressOrNone(bias)]
     const right = panels === null ? at(y) : held(y).address
-    const scratch = memory.scratch(kernels.gemmScratch(height, inner))
+    const scratch = memory.scratch(kernels.gemmScratch(rows, inner))
     const product = (first: number, width: number, yInner: number, yColumn: number): void =>
       kernels.gemmBatch(
         to + 4 * first,
@@ -30,10 +28,10 @@ export const matmul = (memory: Memory, kernels: Kernels): Fused['linear'] => {
         yInner,
         yColumn,
         offset === 0 ? 0 : offset + 4 * first,
-        height,
+        rows,
         inner,
         width,
-        folds ? 1 : batch,
+        batch,
         scratch,
       )
     const whole = panels?.whole ?? 0

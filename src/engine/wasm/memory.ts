@@ -21,6 +21,8 @@ export class Memory {
   #floats: Float32Array
   #integers: Int32Array
   #scratch: Block | null = null
+  /** Why the host let it grow no further. */
+  #refusal: unknown
 
   /** `maximum` in bytes, at most 4 GiB; `shared` between threads. */
   constructor(maximum: number, shared = false) {
@@ -32,18 +34,17 @@ export class Memory {
     let end = 2 * LINE
     this.#heap = new Heap(LINE, bytes => {
       const needed = end + bytes
-      if (needed > this.#maximum) return 0
-      this.#growTo(needed)
+      if (needed > this.#maximum || !this.#growTo(needed)) return 0
       const added = this.wasm.buffer.byteLength - end
       end += added
       return added
     })
   }
 
-  /** Grows to at least `bytes`, by more if there is room. */
-  #growTo(bytes: number): void {
+  /** Grows to at least `bytes`, by more if there is room; whether the host allowed it. */
+  #growTo(bytes: number): boolean {
     const now = this.wasm.buffer.byteLength
-    if (bytes <= now) return
+    if (bytes <= now) return true
     const wished = Math.min(this.#maximum, Math.max(bytes, now * (1 + GROWTH), now + MEBIBYTE))
     const grow = (to: number): number => this.wasm.grow(Math.ceil((to - now) / PAGE))
     try {
@@ -52,19 +53,21 @@ export class Memory {
       try {
         grow(bytes)
       } catch (cause) {
-        throw this.#exhausted(bytes - now, cause)
+        this.#refusal = cause
+        return false
       }
     }
     this.#floats = new Float32Array(this.wasm.buffer)
     this.#integers = new Int32Array(this.wasm.buffer)
+    return true
   }
 
-  #exhausted(bytes: number, cause?: unknown): OutOfMemoryError {
+  #exhausted(bytes: number): OutOfMemoryError {
     const inMebibytes = (n: number): string => `${(n / MEBIBYTE).toFixed(1)} MiB`
     return new OutOfMemoryError(
       `the wasm engine is out of memory: ${inMebibytes(bytes)} more asked, ${inMebibytes(this.#heap.taken)} in use, ` +
         `${inMebibytes(this.#maximum)} at most; use a smaller batch, block or model. The engine is usable`,
-      { cause },
+      { cause: this.#refusal },
     )
   }
 
@@ -74,11 +77,6 @@ export class Memory {
 
   get integers(): Int32Array {
     return this.#integers
-  }
-
-  /** Bytes the host gave to this memory. */
-  get bytes(): number {
-    return this.wasm.buffer.byteLength
   }
 
   allocate(bytes: number): Block {

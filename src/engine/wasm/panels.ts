@@ -5,13 +5,12 @@
  */
 import type { MatmulSizes } from '../primitives.ts'
 import type { Kernels } from './binary.generated.ts'
-import { PANEL } from './costs.ts'
+import { ONE_PASS, PANEL } from './costs.ts'
 import { type Memory, OutOfMemoryError } from './memory.ts'
 import { fromPanels, type Order, toPanels } from './panelOrder.ts'
 import type { WasmStorage } from './storage.ts'
 
-/** Rows up to which a product counts, and how many of them change the matrix; sixteen times as many each time it had to be put back. */
-const ROWS = 16
+/** How many products of few rows change the matrix; sixteen times as many each time it had to be put back. */
 const READS = 4
 const PATIENCE = 16
 /** Numbers from which on a matrix is worth it. */
@@ -36,7 +35,7 @@ export const panelsOf = (
   if (yBatched) return null
   if (held !== null)
     return held.inner === inner && held.columns === columns && held.byColumns === transposeY ? held : null
-  if (batch * rows > ROWS || y.size < LEAST || inner * columns !== y.size) return null
+  if (batch * rows > ONE_PASS || y.size < LEAST || inner * columns !== y.size) return null
   if (!transposeY && columns % PANEL !== 0) return null
   if (++y.reads < READS * PATIENCE ** y.returns) return null
   const order = { address: y.address, inner, columns, byColumns: transposeY }

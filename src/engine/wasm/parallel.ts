@@ -43,15 +43,18 @@ export const parallel = (threads: Threads, loaded: Loaded): Kernels => {
   const foldColumns = (name: 'sumColumns' | 'maxColumns'): Kernels['sumColumns'] => {
     return (out, x, outer, length, inner, first, end) => {
       const cost = outer * length * (end - first) * COST.arithmetic
-      if (outer > threads.count && threads.splits(cost, outer, 1)) {
+      const byOuter = outer > threads.count
+      if (!threads.splits(cost, byOuter ? outer : end - first, byOuter ? 1 : VECTOR))
+        return kernels[name](out, x, outer, length, inner, first, end)
+      if (byOuter) {
         threads
           .begin(name)
           .moving(out, FLOAT * inner)
           .moving(x, FLOAT * length * inner)
         threads.size().same(length).same(inner).same(first).same(end).run()
-      } else if (threads.splits(cost, end - first, VECTOR)) {
+      } else {
         threads.begin(name).same(out).same(x).same(outer).same(length).same(inner).first(first).end(first).run()
-      } else kernels[name](out, x, outer, length, inner, first, end)
+      }
     }
   }
   /** A kernel whose last arguments are groups, channels, positions, the first row and the end. */

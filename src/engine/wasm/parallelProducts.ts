@@ -1,6 +1,6 @@
 /** Products and attention over threads: by products, columns, rows or heads, each with scratch memory of its own. */
 import type { Kernels } from './binary.generated.ts'
-import { COST, FEW_ROWS, FLOAT, ONE_PASS, QUERY_BLOCK } from './costs.ts'
+import { COST, FEW_ROWS, FLOAT, ONE_PASS, PANEL, QUERY_BLOCK } from './costs.ts'
 import { LINE } from './heap.ts'
 import type { Threads } from './threads.ts'
 
@@ -59,11 +59,13 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
     const few = rows <= (packed ? ONE_PASS : FEW_ROWS)
     const cost = rows * inner * columns * (few ? COST.stream : COST.product)
     const bytes = each(kernels.gemmScratch(rows, inner))
-    const byColumns = few || columns >= rows
+    const byColumns = few || (columns >= rows && columns > PANELS)
     // A share of rows packs all of y, unless the thread holds it from the share before.
-    const held = packed || inner * columns <= HELD
+    const held = packed || inner * Math.ceil(columns / PANEL) * PANEL <= HELD
     const shares = few ? STREAMS : byColumns ? sharesOf(columns) + 1 : held ? undefined : sharesOf(rows)
-    if (byColumns && threads.splits(cost, columns, PANELS, shares)) {
+    if (!threads.splits(cost, byColumns ? columns : rows, byColumns ? PANELS : TILE, shares))
+      return kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
+    if (byColumns) {
       threads.begin('gemm').moving(out, FLOAT).same(outRow).same(x).same(xRow).same(xInner)
       threads
         .moving(y, FLOAT * (packed ? inner : yColumn))
@@ -72,7 +74,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         .moving(bias, FLOAT)
       if (few && packed) threads.reads(y, FLOAT * inner)
       threads.same(rows).same(inner).size().scratch(scratch, bytes).run()
-    } else if (!few && threads.splits(cost, rows, TILE, shares)) {
+    } else {
       threads
         .begin('gemmBlocks')
         .moving(out, FLOAT * outRow)
@@ -82,7 +84,7 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
         .same(xInner)
       threads.same(y).same(yInner).same(yColumn).same(bias)
       threads.size().same(inner).same(columns).scratch(scratch, bytes).again().run()
-    } else kernels.gemm(out, outRow, x, xRow, xInner, y, yInner, yColumn, bias, rows, inner, columns, scratch)
+    }
   }
   return {
     gemm,
@@ -90,7 +92,8 @@ export const parallelProducts = (threads: Threads, kernels: Kernels): Products =
       const [out, outStep, outRow, x, xStep, xRow, xInner, y, yStep, yInner, yColumn, bias, ...sizes] = call
       const [rows, inner, columns, products, scratch] = sizes
       const cost = products * rows * inner * columns * (rows <= FEW_ROWS ? COST.stream : COST.product)
-      if (products >= threads.count && threads.splits(cost, products, 1)) {
+      if (products >= threads.count) {
+        if (!threads.splits(cost, products, 1)) return kernels.gemmBatch(...call)
         threads
           .begin('gemmBatch')
           .moving(out, FLOAT * outStep)

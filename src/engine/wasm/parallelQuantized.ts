@@ -2,12 +2,12 @@
 import type { Kernels } from './binary.generated.ts'
 import { COST, FLOAT } from './costs.ts'
 import { each } from './parallelProducts.ts'
+import { BLOCK, ROW_BYTES, SCALE_BYTES } from './quantized.ts'
 import type { Threads } from './threads.ts'
 
 /** Columns of a panel, and bytes of a column's part of a block or a row of it (assembly/quantized.ts, assembly/halves.ts). */
 const PANEL = 16
 const BLOCK_BYTES = 34
-const BLOCK = 32
 const HALVES_PANEL = 32
 const HALF = 2
 
@@ -20,8 +20,8 @@ export const parallelQuantized = (threads: Threads, kernels: Kernels): Quantized
     const blocks = Math.ceil(inner / BLOCK)
     threads
       .begin('quantizeRows')
-      .moving(numbers, blocks * BLOCK * HALF)
-      .moving(scales, blocks * 2 * FLOAT)
+      .moving(numbers, blocks * ROW_BYTES)
+      .moving(scales, blocks * SCALE_BYTES)
     threads
       .moving(x, FLOAT * inner)
       .size()

@@ -6,9 +6,9 @@ import type { Memory } from './memory.ts'
 import { addresses } from './storage.ts'
 
 /** Numbers of a block; bytes of a row's block, and of its scale (assembly/quantized.ts). */
-const BLOCK = 32
-const ROW_BYTES = 64
-const SCALE_BYTES = 8
+export const BLOCK = 32
+export const ROW_BYTES = 64
+export const SCALE_BYTES = 8
 
 export const quantized = (memory: Memory, kernels: Kernels): Pick<Fused, 'quantizedMatmul' | 'quantizedGather'> => {
   const { at, addressOrNone } = addresses(memory)

@@ -10,7 +10,7 @@ import { startWorker } from './host.ts'
 import { Job } from './job.ts'
 import type { Loaded } from './kernels.ts'
 import type { Memory } from './memory.ts'
-import { Pace, SPLIT_FROM, WORKER_LOOKS } from './pace.ts'
+import { Pace, WORKER_LOOKS } from './pace.ts'
 import { layout as l, work } from './worker.ts'
 
 /** A kernel failed on one of the threads, or a thread does not answer. */
@@ -30,7 +30,7 @@ const START_FROM = 1_000_000
 const SHARE_FROM = 4_000
 const SHARES_A_THREAD = 4
 /** Milliseconds of silence after which a worker that holds a share is given up, unless said; and how often what a share should take is added. */
-const PATIENCE = 5_000
+export const PATIENCE = 5_000
 const SLOWER = 100
 /** Parts of it in which nothing may have come: a process that was stopped and goes on has waited in one of them only. */
 const SILENCES = 5
@@ -41,9 +41,9 @@ export interface ThreadOptions {
   /** The caller's included. */
   readonly threads: number
   /** Nanoseconds of work from which on a kernel is split; 0 splits whatever has two parts and starts workers at once: for tests. */
-  readonly splitFrom?: number | undefined
+  readonly splitFrom: number
   /** Milliseconds after which a worker that does not finish its share is given up, beside a hundred times what the share should take: 5,000 unless said. */
-  readonly patience?: number | undefined
+  readonly patience: number
 }
 
 export class Threads extends Job {
@@ -60,9 +60,8 @@ export class Threads extends Job {
   #seen = 0
   #looks = 0
   #patience = 0
-  #shares = 0
 
-  constructor(memory: Memory, loaded: Loaded, { threads, splitFrom = SPLIT_FROM, patience = PATIENCE }: ThreadOptions) {
+  constructor(memory: Memory, loaded: Loaded, { threads, splitFrom, patience }: ThreadOptions) {
     const { address } = memory.allocate(l.BYTES)
     super(threads, new Float64Array(memory.wasm.buffer, address + l.JOB, l.NUMBERS))
     this.#memory = memory
@@ -90,25 +89,25 @@ export class Threads extends Job {
   splits(cost: number, total: number, grain: number, sharesAThread = SHARES_A_THREAD): boolean {
     this.expectUsable()
     if (cost < this.#splitFrom || this.#state === 'alone') return false
+    const worth = this.#splitFrom === 0 ? sharesAThread : Math.floor(cost / this.count / SHARE_FROM)
+    const most = Math.min(l.FRONT - 1, this.count * Math.max(1, Math.min(sharesAThread, worth)))
+    if (this.cut(total, Math.ceil(total / most / grain) * grain) < 2) return false
     if (this.#state === 'idle') {
       this.#seen += cost
       if ((this.#splitFrom > 0 && this.#seen < START_FROM) || !this.#start()) return false
     }
-    const words = this.#words
-    const [ready, asleep] = [Atomics.load(words, l.READY), Atomics.load(words, l.SLEEPERS)]
+    const [ready, asleep] = [Atomics.load(this.#words, l.READY), Atomics.load(this.#words, l.SLEEPERS)]
     if (this.#splitFrom > 0 && !this.#pace.pays(cost, ready, asleep)) return false
-    const worth = this.#splitFrom === 0 ? sharesAThread : Math.floor(cost / this.count / SHARE_FROM)
-    const shares = this.count * Math.max(1, Math.min(sharesAThread, worth))
-    this.#shares = this.cut(total, Math.ceil(total / shares / grain) * grain)
-    this.#looks = this.#pace.looks(cost / this.#shares)
-    this.#patience = this.#leastPatience + (SLOWER * cost) / this.#shares / MILLISECOND
-    return this.#shares > 1
+    const share = cost / this.shares
+    this.#looks = this.#pace.looks(share)
+    this.#patience = this.#leastPatience + (SLOWER * share) / MILLISECOND
+    return true
   }
 
   /** Runs the described call on all threads and returns when it is done. */
   run(): void {
     const words = this.#words
-    const shares = this.#shares
+    const shares = this.shares
     this.finish()
     Atomics.store(words, l.DONE, 0)
     Atomics.store(words, l.LEFT, shares)
@@ -187,6 +186,7 @@ export class Threads extends Job {
 
   /** Ends the workers; the caller computes alone from now on. */
   stop(): void {
+    if (this.#reason === '') this.#reason = 'the engine was closed'
     if (this.#state !== 'broken') this.#state = 'alone'
     Atomics.store(this.#words, l.LEFT, -1)
     Atomics.notify(this.#words, l.LEFT)

@@ -26,7 +26,7 @@ export interface WorkerData {
 
 /** The control block. Words (i32) that threads contend for lie on cache lines of their own. */
 export const layout = {
-  /** Shares not yet claimed, first * FRONT + the one behind the last; 0: none; -1 ends the workers. */
+  /** Shares not yet claimed, fewer than FRONT: first * FRONT + the one behind the last; 0: none; -1 ends the workers. */
   LEFT: 0,
   FRONT: 32768,
   /** Shares done. */
@@ -45,14 +45,12 @@ export const layout = {
   /** f64 numbers behind the words: the job. */
   JOB: 1024,
   KERNEL: 0,
-  SHARES: 1,
-  TOTAL: 2,
-  CHUNK: 3,
-  ARGUMENTS: 4,
-  MOVES: 5,
+  TOTAL: 1,
+  CHUNK: 2,
+  ARGUMENTS: 3,
+  MOVES: 4,
   /** Arguments of the whole call. */
-  FIRST: 6,
-  MOST_ARGUMENTS: 24,
+  FIRST: 5,
   /** Four numbers a move: which argument, and what is added to it a unit before the share, a unit in the share, a thread. */
   FIRST_MOVE: 30,
   /** What workers read ahead (ahead.ts); third 0: nothing. */

@@ -4,7 +4,7 @@ import { Ahead, type Reading } from '../../../src/engine/wasm/ahead.ts'
 
 test('Ahead foretells what was read next the last time', t => {
   const ahead = new Ahead()
-  const read = (address: number, shares = 1): Reading | null => ahead.reads(address, address + 8 * shares, 8, 4)
+  const read = (address: number, shares = 1): Reading | null => ahead.reads(address, address + 8 * shares, 8, 4, shares)
   t.deepEqual(
     [100, 200, 300].map(address => read(address)),
     [null, null, null],

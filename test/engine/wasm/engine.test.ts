@@ -1,6 +1,7 @@
 import test from 'tape'
 import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { processors } from '../../../src/engine/wasm/host.ts'
+import { loadKernels } from '../../../src/engine/wasm/kernels.ts'
 import { Memory, OutOfMemoryError } from '../../../src/engine/wasm/memory.ts'
 import { UsedAfterFreeError } from '../../../src/errors.ts'
 import { engines, get, nth, numbers, put } from './support.ts'
@@ -62,7 +63,41 @@ test('memory: where the host gives less than is wished, what is needed is enough
   t.throws(() => memory.allocate(100_000), OutOfMemoryError)
   most = 1
   t.ok(memory.allocate(100_000), 'a page more, but not a mebibyte')
-  t.equal(memory.bytes, 2 * 2 ** 16)
+  t.equal(memory.wasm.buffer.byteLength, 2 * 2 ** 16)
+  t.end()
+})
+
+test('memory: where the host gives no more, what kernels left behind makes room', t => {
+  const memory = new Memory(2 ** 26)
+  const address = memory.scratch(1_000_000)
+  memory.wasm.grow = () => {
+    throw new RangeError('the host has no more')
+  }
+  t.equal(memory.allocate(900_000).address, address)
+  let cause: unknown
+  try {
+    memory.allocate(2_000_000)
+  } catch (error) {
+    if (error instanceof OutOfMemoryError) cause = error.cause
+  }
+  t.match(String(cause), /the host has no more/, 'and the error names the cause')
+  t.end()
+})
+
+test('scratch memory beyond 32 bits is asked for whole', t => {
+  for (const relaxed of [false, true]) {
+    const { kernels } = loadKernels(new Memory(2 ** 20).wasm, relaxed, false)
+    t.ok(kernels.halvesScratch(4, 2 ** 23) >= 2 ** 32, 'halves')
+    t.ok(kernels.winogradWeightGradientScratch(0, 5464, 5464, 8, 8) >= 2 ** 32, 'gradients of weights by tiles')
+    t.ok(kernels.gemmScratch(3, 2 ** 29) >= 2 ** 32 && kernels.panelScratch(2 ** 27) >= 2 ** 32, 'products')
+  }
+  t.end()
+})
+
+test('wasm engine: options out of range are errors', t => {
+  for (const options of [{ threads: 0 }, { threads: 257 }, { threads: 1.5 }, { splitFrom: -1 }, { patience: 0 }])
+    t.throws(() => wasmEngine(options), RangeError, JSON.stringify(options))
+  t.throws(() => wasmEngine({ patience: Number.NaN }), RangeError, 'NaN')
   t.end()
 })
 

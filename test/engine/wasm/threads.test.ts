@@ -5,6 +5,8 @@ import type { Activation } from '../../../src/engine/fused.ts'
 import type { BinaryOp, MatmulSizes, UnaryOp } from '../../../src/engine/primitives.ts'
 import { kernelNames } from '../../../src/engine/wasm/binary.generated.ts'
 import { type WasmEngine, wasmEngine } from '../../../src/engine/wasm/engine.ts'
+import { loadKernels } from '../../../src/engine/wasm/kernels.ts'
+import { Memory } from '../../../src/engine/wasm/memory.ts'
 import { Threads } from '../../../src/engine/wasm/threads.ts'
 import type { WeightType } from '../../../src/format/quantized/hostMatrix.ts'
 import { pack } from '../../../src/format/quantized/pack.ts'
@@ -462,6 +464,50 @@ test('a kernel that fails on a thread throws its cause, and the engine goes on w
   t.match(engine.fallbackReason, /one thread: gather failed .* out of bounds/)
   engine.primitives.copy(out, table, values.length)
   t.ok(sameBits(get(out, values.length), values), 'usable')
+  t.end()
+})
+
+test('more shares than can be counted are made fewer', t => {
+  const memory = new Memory(2 ** 24, true)
+  const loaded = loadKernels(memory.wasm, true, true)
+  const threads = new Threads(memory, loaded, { threads: 2, splitFrom: 0, patience: 5000 })
+  t.ok(threads.warm(5000))
+  const SHARES = 100_000
+  const { address } = memory.allocate(4 * (SHARES + 2))
+  memory.floats.fill(-1, address / 4, address / 4 + SHARES + 2)
+  t.ok(threads.splits(1e9, SHARES, 1, SHARES))
+  threads
+    .begin('fill')
+    .moving(address + 4, 4)
+    .same(1)
+    .size()
+    .run()
+  const found = memory.floats.slice(address / 4, address / 4 + SHARES + 2)
+  t.ok(
+    found.every((value, i) => value === (i === 0 || i === SHARES + 1 ? -1 : 1)),
+    'all are done, and nothing beside them',
+  )
+  threads.stop()
+  t.end()
+})
+
+test('workers read ahead within the memory, whatever the next product is cut into', async t => {
+  const engine = wasmEngine({ threads: 6, splitFrom: 0 })
+  t.ok(engine.warm())
+  // The second matrix lies low in memory, has two shares and long ones.
+  const matrices = [
+    { inner: 4096, columns: 64 },
+    { inner: 64, columns: 1024 },
+  ].map(sizes => ({ ...sizes, weight: engine.allocate((sizes.inner * sizes.columns) / 2) }))
+  const x = put(engine, some(4096))
+  const out = engine.allocate(1024)
+  for (let i = 0; i < 50; i++)
+    for (const { weight, inner, columns } of matrices)
+      engine.fused.quantizedMatmul?.(out, x, weight, null, { type: 'f16', rows: 1, inner, columns })
+  await new Promise(resolve => setTimeout(resolve, 100))
+  t.deepEqual([engine.threads, engine.fallbackReason], [6, wasmEngine().fallbackReason], 'no worker ended')
+  engine.close()
+  t.match(engine.fallbackReason, /one thread: the engine was closed/)
   t.end()
 })
 

@@ -9,6 +9,7 @@ import {
   convolutionInputGradient,
   convolutionWeightGradient,
 } from '../../../src/kernel/convolution.ts'
+import { zeros } from '../../../src/kernel/fill.ts'
 import { slice } from '../../../src/kernel/slice.ts'
 import { key, normal } from '../../../src/random.ts'
 import { scope } from '../../../src/tensor/scope.ts'
@@ -102,3 +103,14 @@ for (const { name, given, run, derived } of cases) {
     t.end()
   })
 }
+
+test('convolutions without input channels have an empty gradient of the weight', t => {
+  const engine = wasmEngine()
+  for (const stride of [1, 2]) {
+    const x = tensor(engine, [1, 0, 4, 4], [])
+    const dy = zeros(engine, [1, 4, 4 / stride, 4 / stride])
+    const gradient = convolutionWeightGradient(dy, x, [3, 3], { padding: 1, stride })
+    t.deepEqual([gradient.shape, readNow(gradient).length], [[4, 0, 3, 3], 0], `stride ${stride}`)
+  }
+  t.end()
+})

@@ -11,7 +11,7 @@
 import { attendFew } from './attentionFew'
 import { block } from './gemm'
 import { packColumns, packRows, panelBytes } from './pack'
-import { absorb, begin, finish, join, KEYS, QUERIES, STRIP } from './streamingSoftmax'
+import { absorb, begin, finish, join, KEYS, QUERIES, SHRINK, STRIP } from './streamingSoftmax'
 import { PANEL, ROWS, SPARE } from './tile'
 
 /** Up to here each query is a product of its own with keys and values unpacked. */
@@ -132,13 +132,13 @@ export function attention(
           const length = min(count, sees - j + r + n)
           const line = strip + <usize>n * STRIP
           const shrink = length > 0 ? absorb(line, states + (<usize>(r + n) << 2), scale, length) : <f32>1.0
-          f32.store(line, shrink, <usize>(KEYS + 7) << 2)
+          f32.store(line, shrink, SHRINK)
         }
         block(to, stride, strip, STRIP, 4, valuePanels, <usize>count << 5, inner, tall, width, false, 0, spare)
         if (j == 0) continue
         for (let n = 0; n < tall; n++) {
           if (sees - j + r + n <= 0) continue
-          const shrink = f32.load(strip + <usize>n * STRIP, <usize>(KEYS + 7) << 2)
+          const shrink = f32.load(strip + <usize>n * STRIP, SHRINK)
           join(row + <usize>n * rowBytes, values + <usize>n * headBytes, shrink, width)
         }
       }

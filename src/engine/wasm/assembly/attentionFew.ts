@@ -3,12 +3,10 @@
  * decoding waits for, is read in order. The same chains as by blocks, hence the same bits.
  */
 import { gemvBlock, gemvColumns } from './gemv'
-import { absorb, begin, finish, join, KEYS, STRIP } from './streamingSoftmax'
+import { absorb, begin, finish, join, KEYS, SHRINK, STRIP } from './streamingSoftmax'
 
 /** Keys read at once, of all heads. */
 const ROWS: i32 = 8
-/** Where a strip of scores has room for what its head's weights shrink by. */
-const SHRINK: usize = <usize>(KEYS + 7) << 2
 
 /**
  * Heads `first` to `first` + `heads`, 128 at most, which read key-value heads head / group. out and query (heads of the model, width) of this query,

@@ -9,10 +9,10 @@ import { packColumns, packRows, panelBytes } from './pack'
 import { PANEL, ROWS, SPARE, tile, tileRows, whole } from './tile'
 
 /** Inner block: a packed panel of 8 columns stays in the first-level cache. */
-const INNER: i32 = 256
+export const INNER: i32 = 256
 /** Rows of x, and columns of y, in the second-level cache. */
-const X_ROWS: i32 = 96 / ROWS * ROWS
-const Y_COLUMNS: i32 = 512
+export const X_ROWS: i32 = 96 / ROWS * ROWS
+export const Y_COLUMNS: i32 = 512
 /** Numbers of a page: columns of x a multiple of them apart push each other out of the caches. */
 const PAGE: i32 = 1024
 /** Up to here each row is a product of its own with y unpacked. */
@@ -22,9 +22,9 @@ const ONE_PASS: i32 = 16
 const PIECE: i32 = 32
 
 /** Bytes of scratch memory `gemm` needs. */
-export function gemmScratch(rows: i32, inner: i32): i32 {
-  const packed = INNER * Y_COLUMNS + INNER * X_ROWS
-  return (max(packed, rows <= FEW_ROWS ? rows * inner : 0) + 64) << 2
+export function gemmScratch(rows: i32, inner: i32): f64 {
+  const packed = <f64>(INNER * (Y_COLUMNS + X_ROWS))
+  return 4.0 * (max(packed, rows <= FEW_ROWS ? <f64>rows * <f64>inner : 0.0) + 64.0)
 }
 
 /** Whether all of y (inner, columns) fits into the scratch memory once packed. */

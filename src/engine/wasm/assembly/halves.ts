@@ -84,8 +84,8 @@ function widenPanels(y: usize, w: usize, inner: i32, columns: i32): void {
 }
 
 /** Bytes of scratch memory `halvesProduct` needs. */
-export function halvesScratch(rows: i32, inner: i32): i32 {
-  return rows <= FEW_ROWS ? 0 : gemmScratch(rows, inner) + ((inner * WIDENED) << 2)
+export function halvesScratch(rows: i32, inner: i32): f64 {
+  return rows <= FEW_ROWS ? 0 : gemmScratch(rows, inner) + 4.0 * <f64>inner * <f64>WIDENED
 }
 
 /** out (rows, columns), rows outRow apart, = x (rows, inner) times packed weights plus bias (0: none). */

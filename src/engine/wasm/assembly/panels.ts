@@ -20,8 +20,8 @@ export function unpackRows(out: usize, panels: usize, stride: usize, inner: i32,
 }
 
 /** Bytes of scratch memory of the two below. */
-export function panelScratch(inner: i32): i32 {
-  return inner << 5
+export function panelScratch(inner: i32): f64 {
+  return 32.0 * <f64>inner
 }
 
 /** y stored (columns, inner) to panels in its own place; what 8 columns do not divide stays. */

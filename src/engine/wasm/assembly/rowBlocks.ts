@@ -1,9 +1,5 @@
 /** Products with panels that are already packed. */
-import { block } from './gemm'
-import { ROWS } from './tile'
-
-/** Rows of x in the second-level cache. */
-const X_ROWS: i32 = 96 / ROWS * ROWS
+import { block, X_ROWS } from './gemm'
 
 /** out (rows, columns) = x (rows, inner) times panels, `panelStride` apart. Strides in bytes; `resume` continues the sums in `out`. */
 export function rowBlocks(

@@ -68,12 +68,6 @@ export function loadStrided(from: usize, stride: usize, count: i32): v128 {
   return v
 }
 
-/** Zeros a few numbers, from one address up to another: a bulk fill costs a call out of the module. */
-@inline
-export function clear(from: usize, to: usize): void {
-  for (; from < to; from += 4) f32.store(from, 0.0)
-}
-
 export function fill(out: usize, value: f32, size: i32): void {
   const v = splat(value)
   let i = 0

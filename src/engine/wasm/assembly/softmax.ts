@@ -4,7 +4,7 @@ import { rowDot, rowMax } from './reduce'
 import { below, madd, splat, storePart, sumLanes } from './simd'
 
 /** Stands for the maximum of a row that holds only -infinity. */
-const LOWEST: f32 = -3e38
+export const LOWEST: f32 = -3e38
 
 @inline
 function logOf(x: f32): f32 {
@@ -13,12 +13,12 @@ function logOf(x: f32): f32 {
 
 /** max(x), bounded below so that no difference of infinities arises. */
 @inline
-export function rowPeak(x: usize, length: i32): f32 {
+function rowPeak(x: usize, length: i32): f32 {
   return max<f32>(rowMax(x, length), LOWEST)
 }
 
 /** out = exp(x - peak), and its sum; `out` may be x. The sum's order depends on `length` alone. */
-export function rowExp(out: usize, x: usize, peak: f32, length: i32): f32 {
+function rowExp(out: usize, x: usize, peak: f32, length: i32): f32 {
   const p = splat(peak)
   let s0 = splat(0.0)
   let s1 = splat(0.0)
@@ -54,7 +54,7 @@ function rowExpSum(x: usize, peak: f32, length: i32): f32 {
 }
 
 /** x = x * scale. */
-export function rowScale(x: usize, scale: f32, length: i32): void {
+function rowScale(x: usize, scale: f32, length: i32): void {
   const s = splat(scale)
   let i = length
   for (; i >= 4; i -= 4, x += 16) v128.store(x, f32x4.mul(v128.load(x), s))

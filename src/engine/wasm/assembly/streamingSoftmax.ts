@@ -4,18 +4,19 @@
  */
 import { exp2Negative4, log4 } from './functions'
 import { below, madd, splat, storePart, sumLanes } from './simd'
+import { LOWEST } from './softmax'
 
 /** Queries and keys of a block: its operands stay in the second-level cache, its scores in the first. */
 export const QUERIES: i32 = 128
 export const KEYS: i32 = 128
 /** Bytes of a row of scores: room to zero what a tile looks past a row's last key, and an odd number of half lines. */
 export const STRIP: usize = <usize>(KEYS + 8) << 2
+/** Where in it there is room for what the row's weights shrink by. */
+export const SHRINK: usize = <usize>(KEYS + 7) << 2
 /** Bytes from the peaks of a block's queries to their sums. */
 const SUMS: usize = <usize>QUERIES << 2
 export const LOG2_E: f32 = 1.44269504088896341
 const LN_2: f32 = 0.693147180559945309
-/** Stands for the peak of no scores. */
-const LOWEST: f32 = -3e38
 
 /**
  * Scores of `length` keys become weights relative to the highest so far, zeros behind them; returns by what weights

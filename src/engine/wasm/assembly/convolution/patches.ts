@@ -2,16 +2,14 @@
  * Patches of x (or of dy) in the panels of `tile`, without unfolding them: through two tables of byte offsets into an image with its border of
  * zeros, one number a tap (a channel and a place in the window), one a pixel; the address of an element is their sum.
  */
+import { INNER, Y_COLUMNS } from '../gemm'
 import { rowBlocks } from '../rowBlocks'
 import { fill, storePart } from '../simd'
 import { PANEL } from '../tile'
 import { turn } from '../turn'
 
-/** Blocks as those of gemm. */
-export const INNER: i32 = 256
-export const COLUMNS: i32 = 512
 /** Numbers of scratch memory before a border image: one whole tile, panels. */
-export const FIXED: i32 = 48 + INNER * COLUMNS
+export const FIXED: i32 = 48 + INNER * Y_COLUMNS
 
 @inline
 export function panelsOf(columns: i32): i32 {
@@ -70,7 +68,7 @@ export function tapTable(
 }
 
 /** Panels (columns / 8, taps, 8) of image[tap + pixel]: lanes are pixels. */
-export function packPixels(out: usize, image: usize, taps: usize, inner: i32, pixels: usize, columns: i32): void {
+function packPixels(out: usize, image: usize, taps: usize, inner: i32, pixels: usize, columns: i32): void {
   const end = taps + (<usize>inner << 2)
   for (let j = 0; j < columns; j += PANEL, pixels += 32) {
     const p0 = image + <usize>load<i32>(pixels)
@@ -153,8 +151,8 @@ export function patchProduct(
 ): void {
   const outStride = <usize>outRow << 2
   const weightStride = <usize>inner << 2
-  for (let column = first; column < end; column += COLUMNS) {
-    const width = min(COLUMNS, end - column)
+  for (let column = first; column < end; column += Y_COLUMNS) {
+    const width = min(Y_COLUMNS, end - column)
     const to = out + (<usize>(column - first) << 2)
     if (bias != 0) {
       for (let row = 0; row < rows; row++) {

@@ -1,8 +1,9 @@
 /** The gradient of a convolution's weight as implicit GEMM: one chain over pixels and images, in ascending order. */
+import { INNER, Y_COLUMNS } from '../gemm'
 import { rowBlocks } from '../rowBlocks'
 import { PANEL, SPARE } from '../tile'
 import { spanOf } from './convolution'
-import { border, COLUMNS, FIXED, INNER, packTaps, panelsOf, pixelTable, tapTable } from './patches'
+import { border, FIXED, packTaps, panelsOf, pixelTable, tapTable } from './patches'
 
 /**
  * Panels `first` to `end` (of all groups' taps) of dWeight (groups * outputs, taps), one sum over images and pixels.
@@ -48,8 +49,8 @@ export function convolutionWeightGradient(
       const rows = dy + (<usize>((n * groups + g) * outputs * positions) << 2)
       for (let k = 0; k < positions; k += INNER) {
         const depth = min(INNER, positions - k)
-        for (let column = from; column < to; column += COLUMNS) {
-          const count = min(COLUMNS, to - column)
+        for (let column = from; column < to; column += Y_COLUMNS) {
+          const count = min(Y_COLUMNS, to - column)
           packTaps(
             panels, bordered ? buffer : source, taps + (<usize>column << 2), count, pixels + (<usize>k << 2), depth,
           )

@@ -30,15 +30,13 @@ function columnsOf(form: i32, inputs: i32): i32 {
 }
 
 /** Bytes of scratch memory of `winogradWeightGradient`. */
-export function winogradWeightGradientScratch(form: i32, inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
+export function winogradWeightGradientScratch(form: i32, inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): f64 {
   const plane = sideOf(form, tilesOf(form, outHeight)) * sideOf(form, tilesOf(form, outWidth))
   const dyPlane = tilesOf(form, outHeight) * tilesOf(form, outWidth) * OUT * OUT
   const columns = columnsOf(form, inputs)
-  const numbers = TILES * (columns + outputs + 4) + outputs * columns
-  return (
-    <i32>(SPARE + TEMPORARY + 3 * <usize>pointsOf(form) * APART) +
-    ((pointsOf(form) * numbers + 4 * (plane + dyPlane) + 64) << 2)
-  )
+  const numbers = <f64>TILES * <f64>(columns + outputs + 4) + <f64>outputs * <f64>columns
+  const slots = <f64>pointsOf(form) * (4.0 * numbers + 3.0 * <f64>APART)
+  return <f64>(SPARE + TEMPORARY) + slots + 4.0 * (4.0 * <f64>(plane + dyPlane) + 64.0)
 }
 
 /**

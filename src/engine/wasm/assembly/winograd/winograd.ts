@@ -9,7 +9,7 @@ import { copyRows, storeQuad } from './planes'
 import { hasPoint, lastOf } from './shortTiles'
 import { matrixOf } from './weights'
 
-/** Bytes of 81 vectors and two lines, what is between the two halves of a transform, and of a block's layout. */
+/** Bytes of what is between the two halves of a transform, 81 vectors and some in whole lines; and with it those of a block's layout. */
 export const TABLES: usize = 1408
 export const TEMPORARY: usize = TABLES + LAYOUT
 
@@ -44,11 +44,11 @@ function imagesOf(perImage: i32): i32 {
 }
 
 /** Bytes of scratch memory of `winograd`. */
-export function winogradScratch(form: i32, inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): i32 {
+export function winogradScratch(form: i32, inputs: i32, outputs: i32, outHeight: i32, outWidth: i32): f64 {
   const plane = sideOf(form, tilesOf(form, outHeight)) * sideOf(form, tilesOf(form, outWidth))
-  const slots = <usize>(pointsOf(form) + 1) * slotBytes(form, inputs, outputs)
-  const planes = plane * imagesOf(winogradQuads(form, outHeight, outWidth))
-  return <i32>(SPARE + TEMPORARY + slots) + ((planes + 64) << 2)
+  const slots = <f64>(pointsOf(form) + 1) * <f64>slotBytes(form, inputs, outputs)
+  const planes = <f64>plane * <f64>imagesOf(winogradQuads(form, outHeight, outWidth))
+  return <f64>(SPARE + TEMPORARY) + slots + 4.0 * (planes + 64.0)
 }
 
 /**
