@@ -173,12 +173,12 @@ export class Heap {
   /** First free run of a class whose every member holds `units`. */
   #find(units: number): Run | null {
     const octave = octaveOf(units)
-    const classes = (this.#filled[octave] ?? 0) & (-1 << classOf(units, octave))
-    if (classes !== 0) return this.#lists[octave * CLASSES + lowestBit(classes)] ?? null
+    const classes = this.#filled[octave] & (-1 << classOf(units, octave))
+    if (classes !== 0) return this.#lists[octave * CLASSES + lowestBit(classes)]
     const octaves = octave === 31 ? 0 : this.#octaves & (-1 << (octave + 1))
     if (octaves === 0) return null
     const larger = lowestBit(octaves)
-    return this.#lists[larger * CLASSES + lowestBit(this.#filled[larger] ?? 0)] ?? null
+    return this.#lists[larger * CLASSES + lowestBit(this.#filled[larger])]
   }
 
   #enlist(run: Run): void {
@@ -186,12 +186,12 @@ export class Heap {
     const octave = octaveOf(units)
     const kind = classOf(units, octave)
     const at = octave * CLASSES + kind
-    const first = this.#lists[at] ?? null
+    const first = this.#lists[at]
     run.next = first
     run.previous = null
     if (first !== null) first.previous = run
     this.#lists[at] = run
-    this.#filled[octave] = (this.#filled[octave] ?? 0) | (1 << kind)
+    this.#filled[octave] = this.#filled[octave] | (1 << kind)
     this.#octaves |= 1 << octave
   }
 
@@ -205,7 +205,7 @@ export class Heap {
       const kind = classOf(units, octave)
       this.#lists[octave * CLASSES + kind] = run.next
       if (run.next === null) {
-        const left = (this.#filled[octave] ?? 0) & ~(1 << kind)
+        const left = this.#filled[octave] & ~(1 << kind)
         this.#filled[octave] = left
         if (left === 0) this.#octaves &= ~(1 << octave)
       }

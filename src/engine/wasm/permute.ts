@@ -12,11 +12,11 @@ const ONE = [1, 0, 0] as const
 /** x's axes in the order of the result, without those of length 1, neighbours that stay neighbours merged. */
 const axesOf = (shape: readonly number[], order: readonly number[]): Axis[] => {
   const strides = new Array<number>(shape.length).fill(1)
-  for (let i = shape.length - 2; i >= 0; i--) strides[i] = (strides[i + 1] ?? 1) * (shape[i + 1] ?? 1)
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1] * shape[i + 1]
   const axes: Axis[] = []
   for (const axis of order) {
-    const length = shape[axis] ?? 1
-    const stride = strides[axis] ?? 1
+    const length = shape[axis]
+    const stride = strides[axis]
     const previous = axes.at(-1)
     if (length === 1) continue
     if (previous?.stride === stride * length) axes[axes.length - 1] = { length: previous.length * length, stride }
@@ -52,7 +52,7 @@ export const permute = (
     ? ([outStride, second.stride, second.length, last.length] as const)
     : ([outStride, last.stride, last.length, second.length] as const)
   const outer = axes.flatMap(({ length, stride }, i) =>
-    i === beside || i === axes.length - 1 ? [] : [[length, strides[i] ?? 0, stride] as const],
+    i === beside || i === axes.length - 1 ? [] : [[length, strides[i], stride] as const],
   )
   const walk = (axis: number, to: number, from: number): void => {
     const [a = ONE, b = ONE, c = ONE] = outer.slice(axis)

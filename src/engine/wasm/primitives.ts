@@ -15,7 +15,7 @@ export const primitives = (memory: Memory, kernels: Kernels): Primitives => {
     const [to, from] = [at(out) / 4, at(x) / 4]
     const values = memory.floats.subarray(from, from + size)
     const results = memory.floats.subarray(to, to + size)
-    for (let i = 0; i < size; i++) results[i] = f(values[i] ?? 0)
+    for (let i = 0; i < size; i++) results[i] = f(values[i])
   }
   const place = (out: Storage, x: Storage, view: AxisView, start: number, total: number): void => {
     const { outer, length, inner } = view
