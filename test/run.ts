@@ -1,7 +1,7 @@
 /**
  * Runs the tests: `node --import tsx test/run.ts [--full] [pattern]`. Each *.test.ts is a process of its own, two at a time, the slowest of
- * the last run first; *.full.test.ts only with --full. Ends with one line, `N passed, N failed`. A file that crashes, times out or asserts
- * nothing, without a word why, counts as one failure.
+ * the last run first; *.full.test.ts only with --full. Ends with one line, `N passed, N failed`, and `, N skipped` where tests said that they could
+ * not run. A file that crashes, times out or asserts nothing, without a word why, counts as one failure.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,6 +28,7 @@ const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
 interface Outcome {
   readonly passed: number
   readonly failed: number
+  readonly skipped: number
   readonly lines: readonly string[]
   readonly seconds: number
 }
@@ -61,7 +62,8 @@ const run = (file: string): Promise<Outcome> =>
       const lines = [...report.skipped, ...report.failures, ...(broken === null ? [] : [`not ok: the file ${broken}`])]
       const failed = report.failed + (broken === null ? 0 : 1)
       if (failed > 0 && errors.length > 0) lines.push(errors.join('').trimEnd())
-      resolve({ passed: report.passed, failed, lines, seconds: Number(process.hrtime.bigint() - started) / 1e9 })
+      const seconds = Number(process.hrtime.bigint() - started) / 1e9
+      resolve({ passed: report.passed, failed, skipped: report.skipped.length, lines, seconds })
     })
   })
 
@@ -79,12 +81,13 @@ const durations = readDurations()
 const lastSeconds = (file: string): number => durations.get(file) ?? Number.POSITIVE_INFINITY
 const queue = [...files].sort((a, b) => (lastSeconds(a) > lastSeconds(b) ? -1 : 1))
 
-let [passed, failed] = [0, 0]
+let [passed, failed, skipped] = [0, 0, 0]
 const work = async (): Promise<void> => {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
     const outcome = await run(file)
     passed += outcome.passed
     failed += outcome.failed
+    skipped += outcome.skipped
     durations.set(file, outcome.seconds)
     const verdict = outcome.failed === 0 ? '' : `, ${outcome.failed} failed`
     console.log(`${file}: ${outcome.passed} passed${verdict} (${outcome.seconds.toFixed(1)} s)`)
@@ -99,5 +102,5 @@ if (files.length === 0) {
 }
 mkdirSync(dirname(durationsPath), { recursive: true })
 writeFileSync(durationsPath, JSON.stringify(Object.fromEntries(durations)))
-console.log(`${passed} passed, ${failed} failed`)
+console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 process.exitCode = failed === 0 ? 0 : 1

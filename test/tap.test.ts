@@ -11,6 +11,8 @@ not ok 2 should be equal
     ok 7 not a line of TAP
   ...
 # skipped: data is absent (set FLUXION_SHARED)
+# skip and clip are no reason to pass over
+# SKIP passed over by tape
 # second
 ok 3 fine
 
@@ -18,12 +20,12 @@ ok 3 fine
 # tests 3
 `
 
-test('a TAP report counts assertions and keeps the diagnostics of failures', t => {
+test('a TAP report counts assertions and what was passed over, and keeps the diagnostics of failures', t => {
   const report = parseTap(output)
   t.equal(report.passed, 2)
   t.equal(report.failed, 1)
   t.equal(report.planned, 3)
-  t.deepEqual(report.skipped, ['skipped: data is absent (set FLUXION_SHARED)'])
+  t.deepEqual(report.skipped, ['skipped: data is absent (set FLUXION_SHARED)', 'SKIP passed over by tape'])
   t.ok(report.failures[0]?.includes('# first\nnot ok 2 should be equal\n  ---\n    operator: equal'))
   t.equal(report.failures.length, 1)
   t.end()

@@ -4,7 +4,7 @@ export interface TapReport {
   readonly failed: number
   /** Each failing assertion: its test, its line and its diagnostics. */
   readonly failures: readonly string[]
-  /** Comments that begin with `skipped`. */
+  /** Comments that begin with `skipped`, and tests that tape passed over. */
   readonly skipped: readonly string[]
   /** The plan's number of assertions; null if the file ended before it. */
   readonly planned: number | null
@@ -41,7 +41,7 @@ export const parseTap = (output: string): TapReport => {
       diagnosing = title === '' ? [line] : [title, line]
     } else if (line.startsWith('# ')) {
       close()
-      if (line.startsWith('# skipped')) skipped.push(line.slice(2))
+      if (/^# (skipped\b|SKIP )/.test(line)) skipped.push(line.slice(2))
       else title = line
     } else if (/^1\.\.\d+$/.test(line)) {
       close()

@@ -34,7 +34,6 @@ test('Chromium decodes what Node decodes', async t => {
   const why = noChromium()
   if (why !== '') {
     t.comment(`skipped: ${why}`)
-    t.pass('nothing to compare')
     return t.end()
   }
   const files = await modelFiles()

@@ -25,7 +25,6 @@ const open = () => gpuEngine({ mode: 'webgpu' })
 if (typeof found === 'string')
   test('device memory', t => {
     t.comment(`skipped: ${found}`)
-    t.pass('nothing to compute on')
     t.end()
   })
 else {
