@@ -137,12 +137,12 @@ test('a loss that is not a number ends training with exit code 2 and no checkpoi
     t.ok(/fluxion: step \d+: the loss is [^\n]+\n$/.test(stderr), stderr.trim().split('\n').at(-1))
   }))
 
-/** Flags of numbers of pictures that exist at once. */
-const TOO_MANY = new Set(['diffuse count', 'train-diffusion batch', 'train-autoencoder batch'])
+/** Flags of numbers of texts or pictures that exist at once. */
+const TOO_MANY = new Set(['generate samples', 'diffuse count', 'train-diffusion batch', 'train-autoencoder batch'])
 
 test('every flag of a number names itself in its error', async t => {
   const flags: Readonly<Record<string, readonly string[]>> = {
-    generate: ['tokens', 'temperature', 'top-k', 'top-p', 'min-p', 'repetition-penalty', 'seed'],
+    generate: ['tokens', 'samples', 'temperature', 'top-k', 'top-p', 'min-p', 'repetition-penalty', 'seed'],
     train: [
       ...['steps', 'batch', 'block', 'accumulate', 'learning-rate', 'minimum-learning-rate', 'warmup', 'weight-decay'],
       ...['beta1', 'beta2', 'epsilon', 'clip', 'dropout', 'validation', 'evaluate-every', 'checkpoint-every', 'keep'],

@@ -55,6 +55,39 @@ test('generate --json: a token a line, the texts joined are the text', async t =
     t.equal(`${read.map(line => line.text).join('')}\n`, (await fluxion(args)).stdout, 'the same text')
   }))
 
+const SampleLine = t.strict({ sample: t.number, ...Line.type.props, last: t.boolean })
+
+test('generate --samples: a block a text, as it ends; with --json a token a line', async t =>
+  inTemporaryFolder(async path => {
+    const model = await trained(path)
+    const args = ['generate', 'the ', '--model', model, '--tokens', '12', '--seed', '7', '--stop', 'a']
+    const { code, stdout, stderr } = await fluxion([...args, '--samples', '5'])
+    t.equal(code, 0, stderr)
+    const lines = jsonLines((await fluxion([...args, '--samples', '5', '--json'])).stdout)
+    t.ok(lines.every(SampleLine.is), 'fields')
+    const read = lines.filter(SampleLine.is)
+    const textOf = (sample: number) => read.flatMap(line => (line.sample === sample ? [line.text] : [])).join('')
+    const ended = read.filter(({ last }) => last).map(({ sample }) => sample)
+    t.deepEqual(ended.toSorted(), [0, 1, 2, 3, 4], 'each ends once')
+    t.equal(
+      stdout,
+      ended.map(sample => `--- sample ${sample} ---\n${textOf(sample)}\n`).join(''),
+      'blocks in that order',
+    )
+    t.ok(stderr.includes(`\n${read.length} tokens, `), 'tokens of all')
+    const fewer = jsonLines((await fluxion([...args, '--samples', '2', '--json'])).stdout)
+    t.deepEqual(
+      fewer,
+      read.filter(({ sample }) => sample < 2),
+      'S13: however many are beside it',
+    )
+    t.equal(new Set([0, 1, 2, 3, 4].map(textOf)).size, 5, 'negative control: five texts')
+    const long = await fluxion(['generate', 'the ', '--model', model, '--samples', '2', '--tokens', '100'])
+    t.ok(/\n58 tokens, .*\nstopped at the model's context of 32 positions\n$/.test(long.stderr), long.stderr)
+    const cut = await fluxion(['generate', '--model', model, '--samples', '3', '--json'], { interruptAfter: 4 })
+    t.deepEqual([cut.code, jsonLines(cut.stdout).length], [130, 4], 'S10: interrupted within a step')
+  }))
+
 test('generate: options of generation_config.json hold under the flags', async t =>
   inTemporaryFolder(async path => {
     const model = await trained(path)
