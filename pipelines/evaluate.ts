@@ -29,19 +29,13 @@ const lossOf = (model: Operator<Tokens, Logits>, parameters: Weights, { inputs, 
   return loss instanceof Promise ? loss.then(counted) : counted(loss)
 }
 
-/**
- * The model's loss on a whole text, in windows side by side: a running mean, whose last value is the result. Each window starts without context, as
- * in training. A loss that is not finite is a `NumericError`.
- */
-export const evaluate = (
+/** The model's loss on batches of windows: a running mean, whose last value is the result. A loss that is not finite is a `NumericError`. */
+export const evaluateBatches = (
   model: Operator<Tokens, Logits>,
   parameters: Weights,
-  ids: Int32Array,
-  windows: Windows,
+  batches: Iterable<Batch>,
 ): Observable<Evaluation> =>
-  eachBatch({ [Symbol.iterator]: () => consecutiveWindows(ids, windows) }, batch =>
-    lossOf(model, parameters, batch),
-  ).pipe(
+  eachBatch(batches, batch => lossOf(model, parameters, batch)).pipe(
     tap(({ loss }) => {
       if (!Number.isFinite(loss)) throw new NumericError(`the loss on the text is ${loss}: expected a finite number`)
     }),
@@ -51,3 +45,12 @@ export const evaluate = (
     }),
     map(({ tokens, nats }) => ({ tokens, loss: nats / tokens, perplexity: Math.exp(nats / tokens) })),
   )
+
+/** `evaluateBatches` of a whole text, in windows side by side: each starts without context, as in training. */
+export const evaluate = (
+  model: Operator<Tokens, Logits>,
+  parameters: Weights,
+  ids: Int32Array,
+  windows: Windows,
+): Observable<Evaluation> =>
+  evaluateBatches(model, parameters, { [Symbol.iterator]: () => consecutiveWindows(ids, windows) })

@@ -75,7 +75,7 @@ export { residualBlock, spatialAttention, textUnet, unet, unetBody } from './dif
 export { type Vae, vae, vaeLoss } from './diffusion/vae.ts'
 export { type Reconstruction, type VaeRun, vaeParameters, vaeRun } from './diffusion/vaeRun.ts'
 export { type Bound, type VariationalBoundOptions, variationalBound } from './diffusion/variationalBound.ts'
-export { type Evaluation, evaluate } from './evaluate.ts'
+export { type Evaluation, evaluate, evaluateBatches } from './evaluate.ts'
 export { type Generated, type GenerateOptions, type GenerationModel, generate } from './generate.ts'
 export { type GeneratedSample, type GenerateSamplesOptions, generateSamples } from './generateSamples.ts'
 export { gpt, gptBlock } from './gpt.ts'

@@ -9,7 +9,7 @@ import { engineOf, type Flags, printerOf, withCommonFlags } from './common.ts'
 import type { Io } from './io.ts'
 import { modelPath } from './modelPath.ts'
 import { grouped } from './printer.ts'
-import { scoreText } from './scoreText.ts'
+import { scoreText, windowsOf } from './scoreText.ts'
 
 const EvaluateFlags = t.type({ block: nullable(fromText(positiveInteger)) })
 
@@ -20,7 +20,9 @@ const run = async (folder: string, file: string, flags: Flags, io: Io): Promise<
   const { engine, why } = await engineOf(flags)
   const opened = await openModel(modelPath(folder), engine)
   say.note(why)
-  const { tokens, loss, perplexity, bytes, block } = await scoreText(opened, text, file, asked, io)
+  const windows = windowsOf(opened, text, file, asked)
+  const { bytes, block } = windows
+  const { tokens, loss, perplexity } = await scoreText(opened, windows, io)
   const bitsPerByte = (loss * tokens) / Math.LN2 / bytes
   say.result(
     { tokens, bytes, loss, perplexity, bitsPerByte },

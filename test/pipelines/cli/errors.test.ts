@@ -80,7 +80,6 @@ test('bad input: one line that says what and where, exit code 2', async t =>
         ['quantize', path('model'), '--to', 'q4', '--out', path('a')],
         '--to: expected "q8_0"',
       ],
-      ['quantizing to nowhere', ['quantize', path('model'), '--to', 'q8_0'], '--out <folder>'],
       [
         'quantizing onto a folder',
         ['quantize', path('model'), '--to', 'q8_0', '--out', path('cut')],
@@ -101,9 +100,9 @@ test('bad input: one line that says what and where, exit code 2', async t =>
         "--block: expected at most the model's context",
       ],
       [
-        'quantizing, windows of no text',
-        ['quantize', path('model'), '--to', 'q8_0', '--out', path('a'), '--block', '8'],
-        '--block: expected --text too',
+        'quantizing, and its own texts longer than the context',
+        ['quantize', path('model'), '--to', 'q8_0', '--block', '33'],
+        "--block: expected at most the model's context of 32",
       ],
       [
         'quantizing twice',
@@ -149,7 +148,7 @@ test('every flag of a number names itself in its error', async t => {
       ...['seed', 'vocabulary', 'preset', 'engine', 'layers', 'heads', 'width', 'context'],
     ],
     evaluate: ['block', 'seed'],
-    quantize: ['block'],
+    quantize: ['block', 'seed'],
     diffuse: ['steps', 'eta', 'strength', 'repeats', 'seed', 'count', 'zoom', 'sampler', 'levels'],
     'train-diffusion': ['batch', 'weighting', 'average-decay', 'sample-every', 'drop-labels', 'preset'],
     'train-autoencoder': ['batch', 'divergence', 'sample-every', 'preset'],

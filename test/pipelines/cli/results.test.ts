@@ -1,11 +1,14 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import * as t from 'io-ts'
 import test from 'tape'
-import { readFolder } from '../../../pipelines/folder.ts'
+import { openModel, readFolder } from '../../../pipelines/folder.ts'
+import { generateSamples } from '../../../pipelines/generateSamples.ts'
 import { openTokenizer } from '../../../pipelines/tokenizerFiles.ts'
+import { wasmEngine } from '../../../src/engine/wasm/engine.ts'
 import { sharedPath } from '../../shared.ts'
-import { fluxion, inTemporaryFolder, jsonLines, sampleText } from './harness.ts'
+import { all } from '../support.ts'
+import { fluxion, inTemporaryFolder, jsonLines, sampleText, spawnFluxion } from './harness.ts'
 
 const text = sampleText(3000)
 
@@ -106,6 +109,7 @@ const Quantized = t.strict({
   out: t.string,
   to: t.literal('q8_0'),
   bytes: t.strict({ before: t.number, after: t.number }),
+  text: t.string,
   tokens: t.number,
   loss: t.strict({ before: t.number, after: t.number }),
   perplexity: t.strict({ before: t.number, after: t.number, difference: t.number }),
@@ -122,6 +126,7 @@ test('quantize: a folder that opens, and what it costs', async test_ =>
     const { bytes, perplexity } = line
     const sizes = [path('model'), small].map(folder => statSync(`${folder}/model.safetensors`).size)
     test_.ok(bytes.after < bytes.before && sizes[1] < sizes[0], `${bytes.before} bytes in ${bytes.after}`)
+    test_.equal(line.text, path('text.txt'))
     test_.equal(perplexity.difference, perplexity.after - perplexity.before)
     test_.ok(Math.abs(perplexity.difference) < 0.02 * perplexity.before, `it costs ${perplexity.difference}`)
     for (const [folder, expected] of [
@@ -140,6 +145,53 @@ test('quantize: a folder that opens, and what it costs', async test_ =>
     const shown = await fluxion([...quantize, '--out', path('again')])
     test_.ok(/^.*: q8_0, weights of .* MB in .* MB\nperplexity .* before, .* after: [+-]/.test(shown.stdout), 'as text')
     test_.equal((await fluxion(['quantize', '--help'])).code, 0, '--help')
+  }))
+
+test('quantize <folder> --to q8_0: beside it, and what it costs on text that the model writes itself', async test_ =>
+  setting(async path => {
+    const exact = ['quantize', path('model'), '--to', 'q8_0']
+    const out = `${path('model')}-q8_0`
+    const shown = await spawnFluxion(exact).end
+    test_.equal(shown.code, 0, shown.stderr)
+    test_.ok(/\nperplexity .*, on 256 tokens of its own text\n$/.test(shown.stdout), shown.stdout)
+    test_.ok(/\n8 texts of 32 tokens, drawn by the weights before with seed 0\n$/.test(shown.stderr), shown.stderr)
+    test_.equal(readFolder(out).config.quantization_config?.quant_method, 'q8_0', 'the folder opens')
+    const again = await spawnFluxion(exact).end
+    test_.deepEqual(
+      [again.code, again.stdout, again.stderr],
+      [2, '', `fluxion: --out: expected a folder that is not there yet, found ${out}\n`],
+      'a second time it would overwrite',
+    )
+    const measured = async (...more: string[]) => {
+      rmSync(out, { recursive: true })
+      const { stdout, stderr } = await fluxion(['quantize', `${path('model')}/`, '--to', 'q8_0', '--json', ...more])
+      const line = jsonLines(stdout).find(Quantized.is)
+      if (line === undefined) throw new Error(stdout + stderr)
+      return line
+    }
+    const line = await measured('--seed', '5', '--block', '20')
+    test_.deepEqual([line.text, line.out, line.tokens], ['own', out, 160])
+    test_.deepEqual(await measured('--seed', '5', '--block', '20'), line, 'S13: again')
+    test_.notDeepEqual(
+      (await measured('--seed', '6', '--block', '20')).loss,
+      line.loss,
+      'negative control: another seed',
+    )
+    // What the model thought of its text while it wrote it is its loss on it.
+    const model = await openModel(path('model'), wasmEngine())
+    const drawn = await all(generateSamples(model, '', { samples: 8, tokens: 20, seed: 5 }))
+    const nats = -drawn.reduce((sum, { logProbability }) => sum + logProbability, 0) / drawn.length
+    test_.ok(Math.abs(nats - line.loss.before) < 2e-5, `L7: ${nats} nats a token, before ${line.loss.before}`)
+    const { loss } = line
+    test_.ok(loss.after !== loss.before && Math.abs(loss.after - loss.before) < 0.02, `after ${loss.after}`)
+
+    const config = `${path('model')}/config.json`
+    for (const file of [config, `${path('model')}/generation_config.json`])
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/"bos_token_id": \d+/, '"bos_token_id": null'))
+    rmSync(out, { recursive: true })
+    const mute = await fluxion(exact)
+    test_.deepEqual([mute.code, mute.stdout.split('\n').length], [0, 2], 'no text begins by itself: sizes alone')
+    test_.ok(mute.stderr.includes('no perplexity without --text: '), mute.stderr)
   }))
 
 const Pass = t.type({
