@@ -5,9 +5,11 @@ export interface KernelTime {
   milliseconds: number
   /** As the engine's counter has them. */
   flops: number
+  /** Of tensors read and written, each once a launch. */
+  bytes: number
 }
 
-const nothing: Readonly<KernelTime> = { milliseconds: 0, flops: 0 }
+const nothing: Readonly<KernelTime> = { milliseconds: 0, flops: 0, bytes: 0 }
 
 const kinds: readonly (readonly [kind: string, names: RegExp])[] = [
   ['products', /^(matmul|linear)$/],
@@ -26,7 +28,7 @@ export const kernelTimes = async (
   work: () => Promise<unknown>,
 ): Promise<ReadonlyMap<string, KernelTime>> => {
   const times = new Map<string, KernelTime>()
-  let counted = counter.flops
+  let counted = { ...counter }
   const undo: (() => void)[] = []
   for (const table of [primitives, fused])
     for (const name of Object.keys(table)) {
@@ -40,8 +42,9 @@ export const kernelTimes = async (
         const start = performance.now()
         Reflect.apply(kernel, table, values)
         time.milliseconds += performance.now() - start
-        time.flops += counter.flops - counted
-        counted = counter.flops
+        time.flops += counter.flops - counted.flops
+        time.bytes += counter.movedBytes - counted.movedBytes
+        counted = { ...counter }
       })
     }
   try {

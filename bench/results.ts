@@ -1,7 +1,7 @@
 /** bench/results.json, merged by name, and bench/RESULTS.md, generated from it. Both are replaced whole, so a crash leaves the last ones. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Result } from './row.ts'
+import { conditions, type Result } from './row.ts'
 
 const replace = (path: string, text: string) => {
   const partial = `${path}.${process.pid}.partial`
@@ -9,9 +9,11 @@ const replace = (path: string, text: string) => {
   renameSync(partial, path)
 }
 
+/** Recorded rows; those from before rows had further targets have none. */
 export const readResults = (folder: string): Result[] => {
   const path = join(folder, 'results.json')
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : []
+  const rows: Result[] = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : []
+  return rows.map(row => ({ ...row, further: row.further ?? [] }))
 }
 
 export const record = (folder: string, result: Result): void => {
@@ -24,6 +26,16 @@ export const record = (folder: string, result: Result): void => {
 /** Four significant digits, without an exponent. */
 export const figure = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
+
+/** A rate of a measured peak. One above it says that the peak was none. */
+export const percent = (rate: number, peak: number): string =>
+  `${((100 * rate) / peak).toFixed(0)} %${rate > peak ? ' (MORE THAN THE MEASURED PEAK: measure again)' : ''}`
+
+/** Each condition and whether it is reached, with the word for `not`. */
+export const toReach = (row: Result, not: string): string =>
+  conditions(row)
+    .map(([condition, reached]) => `${condition}: ${reached ? 'reached' : `${not} reached`}`)
+    .join(', ')
 
 const HEADINGS = ['row', 'what', 'fluxion', 'peer', 'ratio', 'to reach', 'threads', 'runs', 'commit, date']
 
@@ -46,7 +58,7 @@ export const markdown = (rows: readonly Result[]): string => {
       `${figure(row.value)} ${row.unit}`,
       row.peerValue === null ? `${row.peer}: absent` : `${row.peer}: ${figure(row.peerValue)} ${row.unit}`,
       row.ratio === null ? '' : `${row.ratio.toFixed(2)}x`,
-      `${row.target}: ${row.reached ? 'reached' : 'not reached'}`,
+      toReach(row, 'not'),
       row.threads,
       row.runs,
       `${row.commit}, ${row.date.slice(0, 10)}`,

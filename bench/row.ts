@@ -1,8 +1,17 @@
 /** A row measures one figure that the project claims, beside the peer it is claimed against. One row a file of `rows/`, named as the file. */
 import type { Peer } from './peer.ts'
 
+export type Bound = `${'>=' | '<='} ${number}`
+
 /** What to reach: `value` or `ratio` against a number. */
-export type Target = `${'value' | 'ratio'} ${'>=' | '<='} ${number}`
+export type Target = `${'value' | 'ratio'} ${Bound}`
+
+/** A further figure that a row has to reach, and what it was; null where the run could not measure it, which reaches nothing. */
+export interface Further {
+  readonly what: string
+  readonly target: Bound
+  readonly value: number | null
+}
 
 export interface Row {
   /** The file's name without its ending, and the `name` in results.json. */
@@ -12,6 +21,8 @@ export interface Row {
   /** Unit of `value` and `peerValue`. */
   readonly unit: string
   readonly target: Target
+  /** What else has to be reached, by the names of the figures in `Measured.further`. */
+  readonly further?: Readonly<Record<string, Bound>>
   /** Whom we measure against, with its version where the row knows it beforehand. */
   readonly peer: string
   run(tools: Tools): Promise<Measured>
@@ -24,6 +35,8 @@ export interface Measured {
   /** Greater than 1 means ours is better; null without a peer. `lowerIsBetter` and `higherIsBetter` compute it. */
   readonly ratio: number | null
   readonly threads: number
+  /** The figures that `Row.further` asks for. */
+  readonly further?: Readonly<Record<string, number | null>>
   /** Measurements behind `value`, whose median it is. */
   readonly runs: number
   /** One line: versions, single runs, cold times, why a peer is absent. */
@@ -40,6 +53,7 @@ export interface Result {
   readonly value: number
   readonly unit: string
   readonly target: Target
+  readonly further: readonly Further[]
   readonly peer: string
   readonly peerValue: number | null
   readonly ratio: number | null
@@ -48,6 +62,7 @@ export interface Result {
   readonly command: string
   readonly commit: string
   readonly date: string
+  /** Whether `target` and all of `further` are. */
   readonly reached: boolean
   readonly title: string
   readonly machine: string
@@ -84,13 +99,28 @@ export const orReason = async <T>(start: Promise<T>): Promise<T | string> => {
   }
 }
 
-/** Whether a row's figures meet its target; without a peer a ratio meets nothing. */
-export const reached = (target: Target, value: number, ratio: number | null): boolean => {
-  const [what, order, limit] = target.split(' ')
-  const figure = what === 'value' ? value : ratio
+const holds = (bound: string, figure: number | null): boolean => {
+  const [order, limit] = bound.split(' ')
   if (figure === null) return false
   return order === '<=' ? figure <= Number(limit) : figure >= Number(limit)
 }
+
+/** Each condition of a row to be read, with the figure where the row does not show it anyway, and whether it is reached; without a peer a ratio reaches nothing. */
+export const conditions = ({
+  target,
+  value,
+  ratio,
+  further,
+}: Pick<Result, 'target' | 'value' | 'ratio' | 'further'>): readonly (readonly [
+  condition: string,
+  reached: boolean,
+])[] => [
+  [target, holds(target.replace(/^\w+ /, ''), target.startsWith('value') ? value : ratio)],
+  ...further.map(
+    ({ what, target, value }) =>
+      [`${what} ${target} (${value?.toFixed(2) ?? 'absent'})`, holds(target, value)] as const,
+  ),
+]
 
 /** Times, losses, bytes. */
 export const lowerIsBetter = (value: number, peerValue: number | null): number | null =>

@@ -10,8 +10,8 @@ import { parseArgs } from 'node:util'
 import { turnOnRelaxedSimd } from '../pipelines/cli/relaxedSimd.ts'
 import { commit, machine, othersProcessors } from './machine.ts'
 import { type Peer, startPeer } from './peer.ts'
-import { figure, record } from './results.ts'
-import { Absent, type Measured, type Result, type Row, reached, type Tools } from './row.ts'
+import { figure, record, toReach } from './results.ts'
+import { Absent, conditions, type Measured, type Result, type Row, type Tools } from './row.ts'
 
 // Compiled, this file lies elsewhere; `run.mjs` lies in bench/.
 const bench = dirname(resolve(process.argv[1] ?? '.'))
@@ -110,8 +110,9 @@ const print = (result: Result) => {
   const theirs =
     result.peerValue === null ? `${result.peer} absent` : `${result.peer} ${figure(result.peerValue)} ${result.unit}`
   const ratio = result.ratio === null ? '' : `, ratio ${result.ratio.toFixed(2)}`
-  const target = `${result.target} ${result.reached ? 'reached' : 'NOT reached'}`
-  process.stdout.write(`${result.name}: ${figure(result.value)} ${result.unit}; ${theirs}${ratio}; ${target}\n`)
+  process.stdout.write(
+    `${result.name}: ${figure(result.value)} ${result.unit}; ${theirs}${ratio}; ${toReach(result, 'NOT')}\n`,
+  )
   if (result.note !== '') process.stdout.write(`  ${result.note}\n`)
 }
 
@@ -121,20 +122,27 @@ const runRow = async (row: Row) => {
   const { note = '', details = {}, trial = '', ...measured } = await measure(row)
   const remeasured = options['remeasure-peers'] ? ' --remeasure-peers' : ''
   const { name, title, unit, target, peer } = row
+  const { value, ratio } = measured
+  const further = Object.entries(row.further ?? {}).map(([what, target]) => ({
+    what,
+    target,
+    value: measured.further?.[what] ?? null,
+  }))
   const result: Result = {
     name,
-    value: measured.value,
+    value,
     unit,
     target,
+    further,
     peer,
     peerValue: measured.peerValue,
-    ratio: measured.ratio,
+    ratio,
     threads: measured.threads,
     runs: measured.runs,
     command: `npm run bench -- --only ${name}${remeasured}`,
     commit: commit(root),
     date: new Date().toISOString(),
-    reached: reached(target, measured.value, measured.ratio),
+    reached: conditions({ target, value, ratio, further }).every(([, reached]) => reached),
     title,
     machine: machine(),
     note:

@@ -1,20 +1,28 @@
-/** One training step of a GPT beside PyTorch and jax-js: forward, backward, clip to norm 1, AdamW with decay on matrices. */
+/** One training step of a GPT beside PyTorch, jax-js and tfjs-wasm: forward, backward, clip to norm 1, AdamW with decay on matrices. */
 import { join } from 'node:path'
 import type { Engine } from '../src/engine/engine.ts'
 import { type WasmOptions, wasmEngine } from '../src/engine/wasm/engine.ts'
-import { kernelTimes } from './kernelTimes.ts'
 import { alternate, checkEqual, median } from './measure.ts'
 import { type GptTrainer, gptTrainer } from './ours.ts'
 import { numberIn, numbersIn, type Peer } from './peer.ts'
 import { figure } from './results.ts'
-import { roofline } from './roofline.ts'
 import { lowerIsBetter, orReason, type Row } from './row.ts'
 import { type GptShape, gptWeights, writeWeights } from './weights.ts'
+import { whereTimeGoes } from './whereTimeGoes.ts'
 
 const RATE = 1e-3
 const THREADS = 2
-/** Pairs beside jax-js, which takes seconds for a step, beside the other binary, and beside one thread. */
-const FEW_PAIRS = 3
+/** Pairs beside what takes seconds for a step. */
+const FEW_PAIRS = 5
+/** Milliseconds of a step from which on a peer is timed by its checked steps alone. */
+const SLOW = 10_000
+/** Steps whose losses have to agree: from the second on, each shows the gradients and updates before it. */
+export const CHECKED_STEPS = 3
+/** Of a loss: a rate wrong by 1 % is off by 3e-5 in the second step, no update at all by 3e-4. */
+export const LOSS_TOLERANCE = 1e-5
+
+/** The figure for `Row.further`. */
+export const TIMES_JAVASCRIPT = 'times as fast as the best JavaScript or WebAssembly peer'
 
 export interface TrainingBatches {
   readonly x: number[][][]
@@ -38,39 +46,13 @@ export const trainingBatches = (
   return { x: cut(0), y: cut(1) }
 }
 
-export interface TrainingRowOptions extends Pick<Row, 'name' | 'title' | 'target'> {
+export interface TrainingRowOptions extends Pick<Row, 'name' | 'title' | 'target' | 'further'> {
   readonly shape: GptShape
   readonly batch: number
   /** Steps of one measurement. */
   readonly steps: number
   /** Threads that PyTorch gets: the best of these counts. */
   readonly peerThreads: readonly number[]
-}
-
-/** A step's milliseconds by kind of kernel, with products beside what so many threads can compute at most. */
-const whereTimeGoes = async (engine: Engine, steps: number, train: () => Promise<number>) => {
-  let step = 0
-  const times = await kernelTimes(engine, async () => {
-    step = await train()
-  })
-  const kinds = [...times].sort(([, a], [, b]) => b.milliseconds - a.milliseconds)
-  const inside = kinds.reduce((sum, [, time]) => sum + time.milliseconds, 0)
-  const { multiplyAdd, fused } = await roofline(THREADS)
-  const ceiling = Math.max(multiplyAdd, fused ?? 0)
-  const products = times.get('products') ?? { milliseconds: 0, flops: 0 }
-  const rate = products.flops / products.milliseconds / 1e6
-  const parts = [
-    ...kinds.map(([kind, time]) => [kind, time.milliseconds] as const),
-    ["the host's own work", steps * step - inside] as const,
-  ].map(([part, time]) => [part, time / steps] as const)
-  return {
-    note: `a step: ${parts.map(([part, time]) => `${part} ${figure(time)}`).join(', ')} ms; products at ${figure(rate)} GFLOP/s, ${((100 * rate) / ceiling).toFixed(0)} % of the ${figure(ceiling)} that ${THREADS} threads reach in 128-bit SIMD`,
-    details: {
-      ...Object.fromEntries(parts.map(([part, time]) => [`${part}, ms`, time])),
-      'products, GFLOP/s': rate,
-      'ceiling, GFLOP/s': ceiling,
-    },
-  }
 }
 
 const say = (trained: readonly number[]): string => `${figure(median(trained))} ms`
@@ -84,37 +66,46 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
     const weights = gptWeights(shape)
     writeWeights(file, weights)
     const { x, y } = trainingBatches(shape, { steps, batch })
+    const checked = trainingBatches(shape, { steps: CHECKED_STEPS, batch })
     const trainerOn = (engine: Engine) => gptTrainer(shape, weights, RATE, engine)
     const engine = wasmEngine({ threads: THREADS })
     engine.warm()
     const trainer = trainerOn(engine)
-    const torch = await orReason(tools.python('pytorch.py'))
-    const ours = () => trainer.train(x, y)
-    const theirs = typeof torch === 'string' ? null : () => torch.ask({ do: 'train', x, y, rate: RATE })
-    const load = async (threads: number) => {
-      if (typeof torch !== 'string') await torch.ask({ do: 'load', weights: file, heads: shape.heads, threads })
+    const { losses } = await trainer.train(checked.x, checked.y)
+    const load = (peer: Peer, threads: number) => peer.ask({ do: 'load', weights: file, heads: shape.heads, threads })
+    const train = (peer: Peer, batches: TrainingBatches) => peer.ask({ do: 'train', ...batches, rate: RATE })
+    /** Loads the peer and compares its first steps with ours. */
+    const check = async (peer: Peer) => {
+      await load(peer, 1)
+      const theirs = await train(peer, checked)
+      return {
+        difference: checkEqual(`losses in ${peer.version}`, losses, numbersIn(theirs, 'losses'), LOSS_TOLERANCE),
+        step: numberIn(theirs, 'milliseconds') / CHECKED_STEPS,
+      }
     }
-    await load(1)
-    const first = await ours()
     /** A step of ours, on average over a run of them. */
     const step = async (of: GptTrainer) => (await of.train(x, y)).milliseconds / steps
-    /** The same first step, then steps in turn. */
-    const besideJax = async (jax: Peer) => {
-      tools.say(`${row.name}: jax-js`)
-      await jax.ask({ do: 'load', weights: file, heads: shape.heads })
+    /** The same first steps, then steps in turn. */
+    const besideJavascript = async (script: string) => {
+      const peer = await orReason(tools.node(script))
+      if (typeof peer === 'string') return { version: peer, ours: [], theirs: [] }
+      tools.say(`${row.name}: ${peer.version}`)
+      const first = await check(peer)
+      if (first.step > SLOW)
+        return {
+          version: `${peer.version} (${CHECKED_STEPS} steps)`,
+          ours: [await step(trainer)],
+          theirs: [first.step],
+        }
       const one = { x: x.slice(0, 1), y: y.slice(0, 1) }
-      const theirStep = () => jax.ask({ do: 'train', ...one, rate: RATE })
-      checkEqual(
-        'loss of the first step in jax-js',
-        first.losses.slice(0, 1),
-        numbersIn(await theirStep(), 'losses'),
-        1e-3,
-      )
-      return alternate(
+      const pairs = await alternate(
         FEW_PAIRS,
         async () => (await trainer.train(one.x, one.y)).milliseconds,
-        async () => numberIn(await theirStep(), 'milliseconds'),
+        async () => numberIn(await train(peer, one), 'milliseconds'),
+        0,
       )
+      peer.stop()
+      return { version: peer.version, ...pairs }
     }
     /** Ours beside ours with other options. */
     const beside = async (options: WasmOptions) => {
@@ -130,42 +121,40 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
       other.close()
       return { backend: other.backend, own, others }
     }
-    const difference =
-      theirs === null
-        ? null
-        : checkEqual('losses of the first steps', first.losses, numbersIn(await theirs(), 'losses'), 1e-3)
+    const torch = await orReason(tools.python('pytorch.py'))
+    const first = typeof torch === 'string' ? null : await check(torch)
     const measured: {
       readonly threads: number
       readonly ours: readonly number[]
       readonly theirs: readonly number[]
     }[] = []
-    for (const threads of theirs === null ? [1] : peerThreads) {
-      await load(threads)
-      const pairs = await alternate(
-        tools.pairs,
-        () => step(trainer),
-        theirs && (async () => numberIn(await theirs(), 'milliseconds') / steps),
-      )
-      measured.push({ threads, ...pairs })
+    const present = typeof torch === 'string' ? null : torch
+    for (const threads of present === null ? [1] : peerThreads) {
+      if (present !== null) await load(present, threads)
+      const theirs = present && (async () => numberIn(await train(present, { x, y }), 'milliseconds') / steps)
+      measured.push({ threads, ...(await alternate(tools.pairs, () => step(trainer), theirs)) })
     }
     tools.say(`${row.name}: the other binary, one thread, kernel by kernel`)
     const plain = await beside({ threads: THREADS, relaxed: false })
     const alone = await beside({ threads: 1 })
-    const kernels = await whereTimeGoes(engine, steps, () => step(trainer))
-    const jax = await orReason(tools.node('jax.mjs'))
-    const javascript = typeof jax === 'string' ? null : await besideJax(jax)
+    const kernels = await whereTimeGoes(engine, { steps, threads: THREADS }, () => step(trainer))
+    const javascript = [await besideJavascript('jax.mjs'), await besideJavascript('tfjsGpt.mjs')]
     trainer.close()
     engine.close()
     const best =
-      theirs === null ? measured[0] : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
+      present === null ? measured[0] : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
     if (best === undefined) throw new Error('nothing was measured')
     const value = median(best.ours)
-    const peerValue = theirs && median(best.theirs)
+    const peerValue = present && median(best.theirs)
     const counts = measured.map(one => `${one.threads} thread${one.threads === 1 ? '' : 's'}: ${say(one.theirs)}`)
+    const times = javascript.flatMap(({ version, ours, theirs }) =>
+      theirs.length === 0 ? [] : [{ version, theirs, times: median(theirs) / median(ours) }],
+    )
     return {
       value,
       peerValue,
       ratio: lowerIsBetter(value, peerValue),
+      further: { [TIMES_JAVASCRIPT]: times.length === 0 ? null : Math.min(...times.map(one => one.times)) },
       threads: THREADS,
       runs: tools.pairs,
       note: [
@@ -173,10 +162,9 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
         typeof torch === 'string' ? torch : `${torch.version}, ${counts.join(', ')}`,
         `each run is ${steps} step${steps === 1 ? '' : 's'}`,
         kernels.note,
-        javascript === null || typeof jax === 'string'
-          ? jax
-          : `${jax.version}: ${say(javascript.theirs)}, ${figure(median(javascript.theirs) / median(javascript.ours))} times ours`,
-        ...(difference === null ? [] : [`losses of the first ${steps} equal within ${difference.toExponential(0)}`]),
+        ...times.map(one => `${one.version}: ${say(one.theirs)}, ${figure(one.times)} times ours`),
+        ...javascript.flatMap(({ version, theirs }) => (theirs.length === 0 ? [version] : [])),
+        `losses of the first ${CHECKED_STEPS} steps equal within ${LOSS_TOLERANCE.toExponential(0)} everywhere${first === null ? '' : `, PyTorch's within ${first.difference.toExponential(0)}`}`,
       ].join('; '),
       details: {
         ...Object.fromEntries(
@@ -188,7 +176,7 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
         [`${plain.backend}, ${THREADS} threads`]: plain.others,
         'one thread': alone.others,
         ...kernels.details,
-        ...(javascript === null ? {} : { 'ours beside jax-js': javascript.ours, 'jax-js': javascript.theirs }),
+        ...Object.fromEntries(times.map(({ version, theirs }) => [version, theirs])),
       },
     }
   },

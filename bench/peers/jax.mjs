@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { answer, need } from './answer.mjs'
+import { readSafetensors } from './safetensors.mjs'
 
 const device = process.argv[2] ?? 'wasm'
 if (device === 'webgpu') await import('./webgpu.mjs')
@@ -11,28 +12,6 @@ await init(device)
 defaultDevice(device)
 const folder = fileURLToPath(new URL('../node_modules/@jax-js/jax/', import.meta.url))
 const { version } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'))
-
-/** F32 arrays by name. */
-const readSafetensors = path => {
-  const file = readFileSync(path)
-  const length = Number(file.readBigUInt64LE())
-  const header = JSON.parse(file.subarray(8, 8 + length).toString())
-  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
-  return Object.fromEntries(
-    entries.map(
-      ([
-        name,
-        {
-          shape,
-          data_offsets: [start, end],
-        },
-      ]) => {
-        const bytes = file.subarray(8 + length + start, 8 + length + end)
-        return [name, np.array(new Float32Array(Uint8Array.from(bytes).buffer)).reshape(shape)]
-      },
-    ),
-  )
-}
 
 // Arrays are counted: `ref` keeps one for another use, any other use consumes it.
 const norm = (x, weight) => {
@@ -108,7 +87,8 @@ let state
 
 await answer(`jax-js ${device} ${version}`, {
   load: ({ weights, heads }) => {
-    const p = readSafetensors(weights)
+    const tensors = [...readSafetensors(weights)]
+    const p = Object.fromEntries(tensors.map(([name, { shape, values }]) => [name, np.array(values).reshape(shape)]))
     const layers = Object.keys(p).filter(name => name.endsWith('.ln_1.weight')).length
     const [block] = p['wpe.weight'].shape
     const mask = np

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { answer, need } from './answer.mjs'
+import { readSafetensors } from './safetensors.mjs'
 
 const FREQUENCIES = 128
 const folder = name => fileURLToPath(new URL(`../node_modules/${name}/`, import.meta.url))
@@ -109,22 +110,11 @@ const converted = (name, shape, values) => {
 await answer(`tfjs-wasm ${version}`, {
   load: request => {
     config = request.config
-    const bytes = readFileSync(request.weights)
-    const length = Number(bytes.readBigUInt64LE(0))
-    const { __metadata__: _, ...entries } = JSON.parse(bytes.subarray(8, 8 + length).toString())
     w = Object.fromEntries(
-      Object.entries(entries).map(
-        ([
-          name,
-          {
-            shape,
-            data_offsets: [start, end],
-          },
-        ]) => {
-          const data = bytes.subarray(8 + length + start, 8 + length + end)
-          return [name, converted(name, shape, new Float32Array(Uint8Array.from(data).buffer))]
-        },
-      ),
+      Array.from(readSafetensors(request.weights), ([name, { shape, values }]) => [
+        name,
+        converted(name, shape, values),
+      ]),
     )
     return {}
   },

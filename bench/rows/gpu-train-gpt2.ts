@@ -7,7 +7,7 @@ import { gptTrainer } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
 import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
-import { trainingBatches } from '../trainingRow.ts'
+import { CHECKED_STEPS, LOSS_TOLERANCE, type TrainingBatches, trainingBatches } from '../trainingRow.ts'
 import { type GptShape, gpt2, gptWeights, writeWeights } from '../weights.ts'
 
 const RATE = 1e-3
@@ -31,28 +31,30 @@ export const row: Row = {
     const file = join(tools.cache, 'gpu-train-gpt2.safetensors')
     const trainer = gptTrainer(shape, weights, RATE, engine)
     const { x, y } = trainingBatches(shape, { steps: 1, batch })
+    const checked = trainingBatches(shape, { steps: CHECKED_STEPS, batch })
     const step = () => trainer.train(x, y)
     try {
-      const first = await step()
+      const { losses } = await trainer.train(checked.x, checked.y)
       tools.say('bench: gpu-train-gpt2: jax-js')
       writeWeights(file, weights)
       const peer = await orReason(tools.node('jax.mjs', 'webgpu'))
-      const theirs = typeof peer === 'string' ? null : () => peer.ask({ do: 'train', x, y, rate: RATE })
+      const train = async (batches: TrainingBatches) =>
+        typeof peer === 'string' ? Promise.reject(new Error(peer)) : peer.ask({ do: 'train', ...batches, rate: RATE })
       if (typeof peer !== 'string') await peer.ask({ do: 'load', weights: file, heads: shape.heads })
       const difference =
-        theirs === null
+        typeof peer === 'string'
           ? null
-          : checkEqual('loss of the first step', first.losses, numbersIn(await theirs(), 'losses'), 1e-3)
+          : checkEqual('losses', losses, numbersIn(await train(checked), 'losses'), LOSS_TOLERANCE)
       const before = { ...engine.work }
       const pairs = await alternate(
         tools.pairs,
         async () => (await step()).milliseconds,
-        theirs && (async () => numberIn(await theirs(), 'milliseconds')),
+        typeof peer === 'string' ? null : async () => numberIn(await train({ x, y }), 'milliseconds'),
       )
       const each = (what: 'submissions' | 'readbacks' | 'launches') =>
         (engine.work[what] - before[what]) / (tools.pairs + 1)
       const value = median(pairs.ours)
-      const peerValue = theirs && median(pairs.theirs)
+      const peerValue = pairs.theirs.length === 0 ? null : median(pairs.theirs)
       const { fused, read } = await gpuRoofline(trial !== '')
       const rate = stepFlops(shape, batch) / value / 1e6
       return {
@@ -67,7 +69,9 @@ export const row: Row = {
           typeof peer === 'string' ? peer : peer.version,
           `${figure(each('submissions'))} submissions, ${figure(each('readbacks'))} readbacks and ${figure(each('launches'))} kernels a step`,
           `${figure(rate)} GFLOP/s, ${((100 * rate) / fused).toFixed(0)} % of the ${figure(fused)} that fused multiply-adds reach`,
-          ...(difference === null ? [] : [`loss of the first step equal within ${difference.toExponential(0)}`]),
+          ...(difference === null
+            ? []
+            : [`losses of ${CHECKED_STEPS} steps equal within ${difference.toExponential(0)}`]),
         ].join('; '),
         details: {
           fused,
