@@ -1,4 +1,7 @@
-/** The gpu engine in headless Chromium, on the SwiftShader that Chromium carries: law K1 in each mode, and the tokens of the wasm engine. */
+/**
+ * The gpu engine in headless Chromium, on the SwiftShader that Chromium carries: law K1 of kernels and operators in each mode, and
+ * the tokens of the wasm engine.
+ */
 import test from 'tape'
 import { noChromium, runPage } from './chromium.ts'
 
@@ -18,10 +21,11 @@ test('Chromium: the gpu engine on WebGPU, WebGL 2 and WebAssembly', async t => {
   const result = await runPage('gpuPage.ts', { flags: FLAGS, timeout: 300_000 })
   t.equal(result.error, undefined, 'no error in the page')
   for (const mode of ['webgpu', 'webgl2', 'webasm']) {
-    const { error, problems, failed, backend, adapter } = result.modes[mode]
+    const { error, problems, failed, left, backend, adapter } = result.modes[mode]
     t.equal(error, undefined, `mode ${mode}`)
     t.equal(backend, mode, `is what ran ${adapter}`)
-    t.deepEqual(failed, [], `K1 ${problems} problems of all kernels`)
+    t.deepEqual(failed, [], `K1 ${problems} problems of all kernels and operators`)
+    t.equal(left, 0, 'S15 everything allocated was freed')
   }
   t.deepEqual(result.decoded, result.expected, `the tokens ${result.expected} of the wasm engine`)
   t.equal(result.submissions, result.expected.length, 'one submission a token')

@@ -1,4 +1,4 @@
-/** Runs in the browser: law K1 on every mode of the gpu engine that answers there, and what decoding costs on WebGPU. */
+/** Runs in the browser: law K1 of kernels and operators on every mode of the gpu engine that answers there, and what decoding costs on WebGPU. */
 import fc from 'fast-check'
 import { lastValueFrom, toArray } from 'rxjs'
 import { trainCharacterTokenizer } from '../../operators/token/character.ts'
@@ -7,7 +7,6 @@ import { gpt } from '../../pipelines/gpt.ts'
 import { everyLogits } from '../../pipelines/languageModel.ts'
 import { presetConfig, presets } from '../../pipelines/presets.ts'
 import type { Engine } from '../../src/engine/engine.ts'
-import type { GpuMode } from '../../src/engine/gpu/device.ts'
 import { gpuEngine } from '../../src/engine/gpu/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
 import { initialize } from '../../src/initialize.ts'
@@ -16,8 +15,13 @@ import { tokens } from '../../src/tensor/tokens.ts'
 import { largeProblems } from '../engine/gpu/largeProblems.ts'
 import { kernelCases } from '../kernel/problems.ts'
 import { kernelDiscrepancy, type Problem } from '../laws/kernel.ts'
+import { operatorProblems, optimizerProblems } from '../operators/cases.ts'
+import { diffusionProblems } from '../operators/diffusionCases.ts'
 
 const SEED = 11
+const operators = [...operatorProblems, ...diffusionProblems, ...optimizerProblems]
+/** Random problems a kernel. */
+const RUNS = { webgpu: 6, webgl2: 2, webasm: 2 }
 
 /** What breaks law K1. */
 const failures = async (engine: Engine, problems: readonly Problem[]): Promise<readonly string[]> => {
@@ -40,15 +44,17 @@ const decode = async (engine: Engine): Promise<readonly number[]> => {
   return all.map(({ token }) => token)
 }
 
-const onMode = async (mode: GpuMode): Promise<object> => {
+const onMode = async (mode: keyof typeof RUNS): Promise<object> => {
   try {
     const engine = gpuEngine({ mode })
     await engine.ready
-    const problems = kernelCases.flatMap(({ problem }) => fc.sample(problem, { seed: SEED, numRuns: 2 }))
-    const failed = await failures(engine, mode === 'webgpu' ? [...problems, ...largeProblems] : problems)
+    const sampled = kernelCases.flatMap(({ problem }) => fc.sample(problem, { seed: SEED, numRuns: RUNS[mode] }))
+    const problems = [...sampled, ...operators, ...(mode === 'webgpu' ? largeProblems : [])]
+    const failed = await failures(engine, problems)
     const { backend, adapter, fallbackReason } = engine
+    const left = engine.counter.allocated - engine.counter.freed
     await engine.destroy()
-    return { problems: problems.length, failed, backend, adapter, fallbackReason }
+    return { problems: problems.length, failed, left, backend, adapter, fallbackReason }
   } catch (error) {
     return { error: String(error) }
   }

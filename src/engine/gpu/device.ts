@@ -12,7 +12,7 @@ export type GpuMode = 'cpu' | 'webasm' | 'webgpu' | 'webgl2' | 'gpu'
 
 /** Numbers that stay on the device: a WebGL texture. */
 export interface DeviceBuffer {
-  /** Lengths of its axes. A WebGL kernel takes textures of as many axes as at its first run, and no others. */
+  /** Lengths of its axes. They decide a texture's sides, which a WebGL kernel bakes in at its first run. */
   readonly output: readonly number[]
   toArray(): unknown
   clone(): unknown
@@ -207,8 +207,8 @@ export const share = (value: Handle): Handle => {
   return copy
 }
 
-/** Axes of a handle, where kernels tell them apart. */
-export const axesOf = (value: Handle): number => (value instanceof Float32Array ? 1 : value.output.length)
+/** Lengths of a handle's axes, where kernels tell them apart. */
+export const axesOf = (value: Handle): string => (value instanceof Float32Array ? '' : value.output.join('x'))
 
 export const discard = (value: Handle | null): void => {
   if (value !== null && !(value instanceof Float32Array)) value.delete()

@@ -13,7 +13,7 @@ const NOTHING = new Float32Array(1)
 /** What every kernel file needs of the engine. */
 export interface Launcher {
   /**
-   * out = the kernel over `grid`. Kernels are compiled once a key, grid and lengths of their arrays: `key` names the kernel and every size
+   * out = the kernel over `grid`. Kernels are compiled once a key, grid and lengths of their arrays' axes: `key` names the kernel and every size
    * its text holds. `inputs` are storages or host numbers; `scalars` its integers, then its reals.
    */
   launch(
