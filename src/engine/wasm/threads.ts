@@ -91,7 +91,7 @@ export class Threads extends Job {
     if (cost < this.#splitFrom || this.#state === 'alone') return false
     const worth = this.#splitFrom === 0 ? sharesAThread : Math.floor(cost / this.count / SHARE_FROM)
     const most = Math.min(l.FRONT - 1, this.count * Math.max(1, Math.min(sharesAThread, worth)))
-    if (this.cut(total, Math.ceil(total / most / grain) * grain) < 2) return false
+    if (this.cut(total, Math.max(1, Math.ceil(total / most / grain)) * grain) < 2) return false
     if (this.#state === 'idle') {
       this.#seen += cost
       if ((this.#splitFrom > 0 && this.#seen < START_FROM) || !this.#start()) return false
