@@ -51,14 +51,15 @@ export const matmulRow = (n: number): Row => ({
     const plainEngine = wasmEngine({ threads: THREADS, relaxed: false })
     const plain = matmulOf(plainEngine, n, x, y)
     checkEqual('last row of the other binary', last, plain.once().slice(-n), 1e-4)
+    const before = await roofline(THREADS)
     const both = await alternate(
       tools.pairs,
       () => gigaflops(n, matmul.milliseconds(times)),
       () => gigaflops(n, plain.milliseconds(times)),
     )
+    const { multiplyAdd, fused } = await roofline(THREADS, before)
     const whole = await alternate(tools.pairs, ours, null)
     for (const each of [matmul, plain]) each.release()
-    const { multiplyAdd, fused } = await roofline(THREADS)
     const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs >= b.theirs ? a : b))
     const value = best?.ours ?? median(whole.ours)
     const relaxed = { backend: engine.backend, rate: median(both.ours), ceiling: fused ?? multiplyAdd }

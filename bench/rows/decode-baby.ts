@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { alternate, checkEqual, median } from '../measure.ts'
 import { gptDecoder, THREADS } from '../ours.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
-import { figure } from '../results.ts'
+import { besideFastest, type Fastest } from '../peerThreads.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 import { baby, gptWeights, writeWeights } from '../weights.ts'
 
@@ -20,7 +20,7 @@ export const row: Row = {
   title: 'decoding a token, 4 layers x 128',
   unit: 'ms',
   target: 'ratio >= 1.3',
-  peer: 'the better of onnxruntime-node and PyTorch',
+  peer: 'the better of onnxruntime-node and PyTorch, best of one or two threads',
   run: async tools => {
     const file = join(tools.cache, 'baby.safetensors')
     const onnx = join(tools.cache, 'baby.onnx')
@@ -31,21 +31,23 @@ export const row: Row = {
     const { layers, heads, width } = baby
     const torch = await orReason(tools.python('pytorch.py'))
     const runtime = await orReason(tools.node('onnxruntime.mjs'))
-    const present: Peer[] = []
+    const present: { readonly peer: Peer; load(threads: number): Promise<Answer> }[] = []
     if (typeof torch !== 'string') {
-      await torch.ask({ do: 'load', weights: file, heads, threads: 1 })
-      present.push(torch)
+      const load = (threads: number) => torch.ask({ do: 'load', weights: file, heads, threads })
+      await load(1)
       if (typeof runtime !== 'string') {
         await torch.ask({ do: 'export', out: onnx })
-        await runtime.ask({ do: 'load', file: onnx, layers, heads, headWidth: width / heads, threads: 1 })
-        present.unshift(runtime)
+        const shape = { layers, heads, headWidth: width / heads }
+        present.push({ peer: runtime, load: threads => runtime.ask({ do: 'load', file: onnx, ...shape, threads }) })
       }
+      present.push({ peer: torch, load })
     }
     const decode = (peer: Peer): Promise<Answer> => peer.ask({ do: 'decode', prompt, count: COUNT })
     const own = await decoder.decode(prompt, COUNT)
     const logits = decoder.logits([...prompt, ...own.ids])
     let difference = 0
-    for (const peer of present) {
+    for (const { peer, load } of present) {
+      await load(1)
       const theirs = await decode(peer)
       checkEqual(`ids of ${peer.version}`, own.ids, numbersIn(theirs, 'ids'), 0)
       difference = Math.max(
@@ -54,21 +56,17 @@ export const row: Row = {
       )
     }
     const ours = async () => (await decoder.decode(prompt, COUNT)).milliseconds / COUNT
-    const against = async (peer: Peer | null) => {
-      const theirs = peer && (async () => numberIn(await decode(peer), 'milliseconds') / COUNT)
-      return { peer, pairs: await alternate(tools.pairs, ours, theirs, WARM_UP) }
+    const measured: (Fastest & { readonly version: string })[] = []
+    for (const { peer, load } of present) {
+      const theirs = async () => numberIn(await decode(peer), 'milliseconds') / COUNT
+      measured.push({ version: peer.version, ...(await besideFastest(tools.pairs, load, ours, theirs, WARM_UP)) })
     }
-    const measured = present.length === 0 ? [await against(null)] : []
-    for (const peer of present) measured.push(await against(peer))
+    const best =
+      measured.length === 0 ? null : measured.reduce((a, b) => (median(a.theirs) <= median(b.theirs) ? a : b))
+    const value = median((best ?? (await alternate(tools.pairs, ours, null, WARM_UP))).ours)
+    const peerValue = best && median(best.theirs)
     decoder.close()
-    const theirs = measured.flatMap(({ peer, pairs }) =>
-      peer ? [{ version: peer.version, value: median(pairs.theirs), ours: median(pairs.ours) }] : [],
-    )
-    const best = theirs.length === 0 ? null : theirs.reduce((a, b) => (a.value <= b.value ? a : b))
-    const value = best?.ours ?? median(measured.flatMap(({ pairs }) => pairs.ours))
-    const peerValue = best?.value ?? null
     const reasons = [torch, runtime].filter(peer => typeof peer === 'string')
-    const versions = theirs.map(({ version, value }) => `${version}: ${figure(value)} ms`)
     return {
       value,
       peerValue,
@@ -77,12 +75,12 @@ export const row: Row = {
       runs: tools.pairs,
       note: [
         decoder.backend,
-        ...versions,
+        ...measured.map(({ version, note }) => `${version}: ${note}`),
         ...reasons,
         `each run is ${COUNT} tokens after ${prompt.length}`,
         ...(present.length > 0 ? [`ids equal, logits within ${difference.toExponential(0)}`] : []),
       ].join('; '),
-      details: Object.fromEntries(measured.map(({ peer, pairs }) => [peer?.version ?? 'alone', [...pairs.theirs]])),
+      details: Object.fromEntries(measured.map(({ version, theirs }) => [version, theirs])),
     }
   },
 }
