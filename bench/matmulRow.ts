@@ -22,7 +22,7 @@ export const matmulRow = (n: number): Row => ({
   unit: 'GFLOP/s',
   target: 'ratio >= 1.2',
   further: { [SHARE]: '>= 0.9' },
-  peer: 'the best of tfjs-wasm and jax-js',
+  peer: 'the best of tfjs-wasm, jax-js and gpu.js',
   run: async tools => {
     const times = timesOf(n)
     const [x, y] = [squareOf(n, 1), squareOf(n, 2)]
@@ -35,7 +35,13 @@ export const matmulRow = (n: number): Row => ({
     const last = matmul.once().slice(-n)
     const measured: { readonly version: string; readonly ours: number; readonly theirs: number }[] = []
     const reasons: string[] = []
-    for (const library of ['tfjs-wasm', 'jax-js']) {
+    // One product of gpu.js takes as long as many of the others'.
+    for (const [library, each] of [
+      ['tfjs-wasm', times],
+      ['jax-js', times],
+      ['gpu.js-webasm', 1],
+      ['gpu.js-cpu', 1],
+    ] as const) {
       const peer = await orReason(tools.node('matmul.mjs', library))
       if (typeof peer === 'string') {
         reasons.push(peer)
@@ -44,8 +50,9 @@ export const matmulRow = (n: number): Row => ({
       const theirs = await peer.ask({ do: 'load', ...files, n })
       checkEqual(`last row of ${library}`, last, numbersIn(theirs, 'last'), 1e-4)
       const pairs = await alternate(tools.pairs, ours, async () =>
-        gigaflops(n, numberIn(await peer.ask({ do: 'time', times }), 'milliseconds')),
+        gigaflops(n, numberIn(await peer.ask({ do: 'time', times: each }), 'milliseconds')),
       )
+      peer.stop()
       measured.push({ version: peer.version, ours: median(pairs.ours), theirs: median(pairs.theirs) })
     }
     const plainEngine = wasmEngine({ threads: THREADS, relaxed: false })

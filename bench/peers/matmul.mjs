@@ -1,4 +1,4 @@
-// Square f32 matmul of one JavaScript library (the argument: tfjs-wasm or jax-js), one thread.
+// Square f32 matmul of one JavaScript library (the argument: tfjs-wasm, jax-js, gpu.js-webasm or gpu.js-cpu), one thread.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { answer, need } from './answer.mjs'
@@ -8,9 +8,37 @@ const floats = path => {
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
 }
 
-const packageFolder = name => fileURLToPath(new URL(`../node_modules/${name}/`, import.meta.url))
-const versionOf = name => JSON.parse(readFileSync(`${packageFolder(name)}package.json`, 'utf8')).version
+const packageFolder = (name, folder = '..') =>
+  fileURLToPath(new URL(`${folder}/node_modules/${name}/`, import.meta.url))
+const versionOf = (name, folder) =>
+  JSON.parse(readFileSync(`${packageFolder(name, folder)}package.json`, 'utf8')).version
+
+const gpu = async mode => {
+  const { GPU, input } = (await need('gpu.js')).default
+  const product = new GPU({ mode }).createKernel(
+    `function (x, y, n) {
+      let sum = 0;
+      for (let k = 0; k < n; k++) sum += x[this.thread.y][k] * y[k][this.thread.x];
+      return sum;
+    }`,
+    { dynamicOutput: true, precision: 'single' },
+  )
+  return {
+    version: `gpu.js ${mode} ${versionOf('gpu.js', '../..')}`,
+    from: (values, n) => {
+      product.setOutput([n, n])
+      return input(values, [n, n])
+    },
+    matmul: (x, y) => product(x, y, x.size[0]),
+    // Rows on the host.
+    read: z => z.at(-1),
+    free: () => {},
+  }
+}
+
 const libraries = {
+  'gpu.js-webasm': () => gpu('webasm'),
+  'gpu.js-cpu': () => gpu('cpu'),
   'tfjs-wasm': async () => {
     const tf = (await need('@tensorflow/tfjs-core')).default
     const { setWasmPaths, setThreadsCount } = (await need('@tensorflow/tfjs-backend-wasm')).default
