@@ -31,9 +31,9 @@ Fields of --json, of a language model:
                              the last position), prefill (a token of a prompt of full context), train (a token of a training sequence)
   memory                     bytes: parameters, cache (full context), decode and train (most at once)
   engine                     name, backend
-  measured                   for one thread and for all: threads; flopsPerSecond and bytesPerSecond, the ceilings (matmul 512 and matrix times row
-                             of this engine); decode and prefill, each with position, tokens, flops, bytes, predictedMilliseconds (what the
-                             ceilings allow) and milliseconds (the median)
+  measured                   for one thread and for all: threads; flopsPerSecond and bytesPerSecond, the ceilings: what this engine's own matmul of
+                             512 and a matrix as large as the model times a row reach here, at best; decode and prefill, each with position,
+                             tokens, flops, bytes, predictedMilliseconds (what the ceilings allow) and milliseconds (the median)
 Of a diffusion model:
   model, types, parameters, tensors, engine: as above
   prediction, schedule       what the network predicts, of pictures how noisy
@@ -51,7 +51,7 @@ export const addInspect = (program: Command, io: Io): void => {
   const command = program
     .command('inspect')
     .description(
-      "A model's parameters, shapes, FLOPs and bytes a token or picture, memory; times that this machine's ceilings predict, beside measured ones.",
+      "A model's parameters, shapes, FLOPs and bytes a token or picture, memory; times predicted from what the engine's matmul and matrix times row reach on this machine, beside measured ones.",
     )
     .argument('<folder>', 'a model folder')
     .option('--no-measure', 'only what needs no computing')

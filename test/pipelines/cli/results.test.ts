@@ -235,7 +235,7 @@ test('inspect: times beside what the measured ceilings allow, on one thread and 
           1000 * Math.max(flops / flopsPerSecond, bytes / bytesPerSecond),
           'the roofline',
         )
-        test_.ok(milliseconds > 0 && milliseconds < 1000, `${milliseconds} ms`)
+        test_.ok(milliseconds > 0, `${milliseconds} ms`)
       }
       test_.deepEqual([decode.position, decode.tokens], [31, 1], 'the last position')
       test_.deepEqual([decode.flops, decode.bytes], [line.flops.decodeLast, line.bytes.decodeLast], 'as predicted')
@@ -245,6 +245,30 @@ test('inspect: times beside what the measured ceilings allow, on one thread and 
     const quick = await fluxion(['inspect', path('model'), '--no-measure', '--json'])
     test_.ok(quick.stdout.includes('"measured":[]'), 'only what needs no computing')
   }))
+
+/** Measured over predicted: a prompt computes at nearly the ceiling, while of a token of a small model the host's own work takes most. */
+const RATIOS = { prefill: [1 / 8, 8], decode: [1 / 8, 40] } as const
+/** Another process may take a processor meanwhile. */
+const ATTEMPTS = 3
+
+test('inspect: measured times are near the predicted ones', async test_ => {
+  const ratios = async () => {
+    const { stdout } = await fluxion(['inspect', 'models/shakespeare', '--json'])
+    const measured = jsonLines(stdout).find(Measured.is)?.measured ?? []
+    return measured.flatMap(({ threads, ...passes }) =>
+      (['prefill', 'decode'] as const).map(name => {
+        const { milliseconds, predictedMilliseconds } = passes[name]
+        const ratio = milliseconds / predictedMilliseconds
+        const [least, most] = RATIOS[name]
+        return { ok: ratio > least && ratio < most, said: `${name}, ${threads} threads: ${ratio.toFixed(2)}` }
+      }),
+    )
+  }
+  let found = await ratios()
+  for (let i = 1; i < ATTEMPTS && !found.every(({ ok }) => ok); i++) found = await ratios()
+  test_.ok(found.length >= 2, 'measured')
+  for (const { ok, said } of found) test_.ok(ok, said)
+})
 
 test('convert precision: half the bytes, nearly the same loss, the same tokenizer', async test_ =>
   setting(async path => {
