@@ -15,22 +15,23 @@ const versionOf = (name, folder) =>
 
 const gpu = async mode => {
   const { GPU, input } = (await need('gpu.js')).default
-  const product = new GPU({ mode }).createKernel(
-    `function (x, y, n) {
-      let sum = 0;
-      for (let k = 0; k < n; k++) sum += x[this.thread.y][k] * y[k][this.thread.x];
-      return sum;
-    }`,
-    { dynamicOutput: true, precision: 'single' },
-  )
+  const onHost = new GPU({ mode })
+  let product
   return {
     version: `gpu.js ${mode} ${versionOf('gpu.js', '../..')}`,
     from: (values, n) => {
-      product.setOutput([n, n])
+      product = onHost.createKernel(
+        `function (x, y) {
+          let sum = 0;
+          for (let k = 0; k < this.constants.n; k++) sum += x[this.thread.y][k] * y[k][this.thread.x];
+          return sum;
+        }`,
+        { output: [n, n], constants: { n }, precision: 'single' },
+      )
       return input(values, [n, n])
     },
-    matmul: (x, y) => product(x, y, x.size[0]),
-    // Rows on the host.
+    matmul: (x, y) => product(x, y),
+    // Rows, on the host already.
     read: z => z.at(-1),
     free: () => {},
   }
