@@ -10,6 +10,12 @@ const KEPT_UPLOAD = 2 ** 20
 /** No backend takes arrays without elements. */
 const NOTHING = new Float32Array(1)
 
+/** A kernel failed where it was dispatched and wrote nothing: the engine goes on. */
+class KernelError extends EngineError {
+  override readonly name = 'KernelError'
+  override readonly usable = true
+}
+
 /** What every kernel file needs of the engine. */
 export interface Launcher {
   /**
@@ -90,9 +96,10 @@ export const launcher = (
         run(target, key, grid, source, operands, scalars)
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error)
-        throw new EngineError(`gpu.js failed at the kernel '${key}' in mode '${device.mode}': ${message}`, {
-          cause: error,
-        })
+        throw new KernelError(
+          `gpu.js failed at the kernel '${key}' in mode '${device.mode}': ${message}. The engine is usable`,
+          { cause: error },
+        )
       }
     },
     temporary: (sizes, body) => {

@@ -64,11 +64,16 @@ for (const mode of modes) {
       }
       t.doesNotThrow(failing, 'what is recorded does not fail where it is dispatched')
       const first = await failure()
-      t.ok(first instanceof EngineError, `the next read reports it: ${String(first).slice(0, 80)}`)
+      t.ok(first instanceof EngineError && !first.usable, `the next read reports it: ${String(first).slice(0, 80)}`)
+      t.match(String(first), /; the engine is not usable any more$/)
       t.equal(await failure(), first, 'and every read after it')
       t.throws(fine, EngineError, 'later launches fail at once')
     } else {
-      t.throws(failing, EngineError, 'a launch that fails throws where it is dispatched')
+      t.throws(
+        failing,
+        (error: unknown) => error instanceof EngineError && error.usable && /The engine is usable$/.test(error.message),
+        'a launch that fails throws where it is dispatched',
+      )
       fine()
       t.deepEqual([...(await engine.read(out, 2))], [-1, -2], 'and leaves the engine usable')
     }

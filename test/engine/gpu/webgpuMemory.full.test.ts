@@ -122,6 +122,37 @@ else {
     t.end()
   })
 
+  if (found.software)
+    for (const [what, usage] of [
+      ['of a tensor', 128],
+      ['of what is read back', 1],
+    ] as const)
+      test(`memory that the device has not, ${what}, is named as the cause and ends the engine`, async t => {
+        const engine = open()
+        await engine.ready
+        const { device } = engine
+        if (device === null) throw new Error('a device that is ready')
+        const make = device.createBuffer.bind(device)
+        // SwiftShader has no GiB in one piece, though it says so.
+        device.createBuffer = descriptor =>
+          make((descriptor.usage & usage) === 0 ? descriptor : { ...descriptor, size: device.limits.maxBufferSize })
+        const x = storageOf(engine, [1])
+        const y = engine.allocate(1)
+        engine.primitives.unary('exp', y, x, 1)
+        const error = await Promise.resolve(engine.read(y, 1)).catch((reason: unknown) => reason)
+        t.ok(error instanceof EngineError && !error.usable, String(error))
+        t.match(String(error), /the GPU's memory is exhausted: .+; the engine is not usable any more$/)
+        t.equal(
+          thrown(() => engine.allocate(1)),
+          error,
+          'later calls throw it again',
+        )
+        engine.free(x)
+        engine.free(y)
+        t.equal(engine.counter.allocated, engine.counter.freed, 'S15 freeing still works')
+        t.end()
+      })
+
   test('an adapter gives one device: a second engine on it is an input error', async t => {
     const adapter = await testAdapter()
     if (typeof adapter === 'string') throw new Error(adapter)

@@ -7,7 +7,7 @@ import { type FoundAdapter, findAdapter } from './adapter.ts'
 import { mostBytes } from './buffers.ts'
 import { wgslKernels } from './kernels/index.ts'
 import { wgslLauncher } from './launcher.ts'
-import { messageOf } from './message.ts'
+import { messageOf, stopped } from './message.ts'
 import { Recorder, type Work } from './recorder.ts'
 import { Slot, slotOf } from './slot.ts'
 
@@ -46,7 +46,7 @@ export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
     if (typeof answer === 'string') throw new InputError(`gpu engine: mode 'webgpu' does not run here: ${answer}`)
     const { adapter, name } = answer
     const opened = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) }).catch((error: unknown) => {
-      throw new InputError(`gpu engine: the adapter gives no device: ${messageOf(error).split('\n')[0]}`, {
+      throw new InputError(`gpu engine: the adapter gives no device: ${messageOf(error)}`, {
         cause: error,
       })
     })
@@ -55,7 +55,7 @@ export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
     most = mostBytes(opened)
     opened.addEventListener('uncapturederror', ({ error }) => recorder.fail(error))
     void opened.lost.then(({ reason, message }) =>
-      recorder.fail(new EngineError(`the GPU device was lost (${reason}): ${message}`)),
+      recorder.fail(stopped(`the GPU device was lost (${reason}): ${message}`)),
     )
     return opened
   }
@@ -111,7 +111,7 @@ export const webgpuEngine = (found?: FoundAdapter, why = ''): WebgpuEngine => {
     },
     ...wgslKernels(launch),
     destroy: async () => {
-      recorder.fail(new EngineError('the gpu engine was destroyed'))
+      recorder.fail(stopped('the gpu engine was destroyed'))
       await opening?.then(
         opened => opened.destroy(),
         () => {},

@@ -8,7 +8,7 @@
  */
 import { EngineError, InputError } from '../../../errors.ts'
 import { type Encoded, settle, submit } from './encoding.ts'
-import { messageOf } from './message.ts'
+import { messageOf, stopped } from './message.ts'
 import { Session } from './session.ts'
 import { type Launch, living, type Task } from './tasks.ts'
 
@@ -68,7 +68,7 @@ export class Recorder {
   fail(error: unknown): Error {
     if (this.#failure === null) {
       const known = error instanceof EngineError || error instanceof InputError
-      this.#failure = known ? error : new EngineError(`the gpu engine stopped: ${messageOf(error)}`, { cause: error })
+      this.#failure = known ? error : stopped(`the gpu engine failed: ${messageOf(error)}`, error)
       this.#session?.device.destroy()
       this.#session = null
       const tasks = this.#tasks
@@ -117,22 +117,26 @@ export class Recorder {
     device.pushErrorScope('validation')
     const encoded = submit(session, tasks, ++this.work.submissions)
     this.work.launches += encoded.launches
-    const errors = Promise.all([device.popErrorScope(), device.popErrorScope()])
-    // Looked at after the readback, which may fail before.
-    errors.catch(() => {})
-    void this.#answer(session, encoded, errors)
+    this.work.readbacks += encoded.readbacks.length
+    // Within the scopes: what cannot be mapped is an error of this submission.
+    const mapped = Promise.all(encoded.readbacks.map(({ staging, bytes }) => staging.gpu.mapAsync(MAP_READ, 0, bytes)))
+    // Where memory ended, what went without it is invalid too.
+    const error = Promise.all([device.popErrorScope(), device.popErrorScope()]).then(([invalid, memory]) =>
+      memory === null ? invalid : stopped(`the GPU's memory is exhausted: ${messageOf(memory)}`, memory),
+    )
+    void this.#answer(session, encoded, mapped, error)
   }
 
   /** Not awaited by the queue: later work need not wait for the readback. */
   async #answer(
     session: Session,
     { answers, readbacks }: Encoded,
-    errors: Promise<(GPUError | null)[]>,
+    mapped: Promise<unknown>,
+    error: Promise<GPUError | Error | null>,
   ): Promise<void> {
     try {
-      this.work.readbacks += readbacks.length
-      await Promise.all(readbacks.map(({ staging, bytes }) => staging.gpu.mapAsync(MAP_READ, 0, bytes)))
-      for (const error of await errors) if (error !== null) throw error
+      const [found] = await Promise.all([error, mapped])
+      if (found !== null) throw found
       if (this.#failure !== null) throw this.#failure
       for (const { read, values } of answers) read.resolve(values)
       for (const { staging, bytes, reads } of readbacks) {
@@ -145,8 +149,8 @@ export class Recorder {
         staging.gpu.unmap()
         session.unstage(staging)
       }
-    } catch (error) {
-      const failure = await this.#stop(error)
+    } catch (thrown) {
+      const failure = await this.#stop((await error.catch(() => null)) ?? thrown)
       for (const { read } of answers) read.reject(failure)
       for (const { reads } of readbacks) for (const read of reads) read.reject(failure)
     }

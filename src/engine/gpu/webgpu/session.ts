@@ -1,8 +1,7 @@
 /** What lives as long as a device: its memory, compiled shaders with the bind groups of each, and buffers that the host can map. */
-import { EngineError } from '../../../errors.ts'
 import { Arena, type Slice } from './arena.ts'
 import { Buffers, type DeviceBuffer, USAGE } from './buffers.ts'
-import { messageOf } from './message.ts'
+import { messageOf, stopped } from './message.ts'
 import type { Program } from './program.ts'
 import type { Launch } from './tasks.ts'
 
@@ -78,7 +77,7 @@ export class Session {
     } catch (error) {
       const { messages } = await module.getCompilationInfo()
       const said = messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ')
-      throw new EngineError(`the GPU does not take the kernel '${key}': ${said || messageOf(error)}`, { cause: error })
+      throw stopped(`the GPU does not take the kernel '${key}': ${said || messageOf(error)}`, error)
     }
   }
 
