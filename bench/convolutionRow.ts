@@ -8,6 +8,7 @@ import { uniform } from '../src/random/uniform.ts'
 import { scope } from '../src/tensor/scope.ts'
 import { readNow, sizeOf, type Tensor, tensor } from '../src/tensor/tensor.ts'
 import { alternate, checkEqual, median, milliseconds } from './measure.ts'
+import { THREADS } from './ours.ts'
 import { numberIn, numbersIn, type Peer } from './peer.ts'
 import { figure } from './results.ts'
 import { roofline } from './roofline.ts'
@@ -34,7 +35,6 @@ const shapes: readonly Shape[] = [
   { batch: 8, inputs: 256, outputs: 256, size: 16, kernel: 3, stride: 1 },
   { batch: 8, inputs: 256, outputs: 128, size: 16, kernel: 1, stride: 1 },
 ]
-const THREADS = 2
 /** Milliseconds of one measurement. */
 const ENOUGH = 60
 /** Numbers of a result that are compared. */

@@ -18,15 +18,28 @@ export interface Peer {
 
 const isAnswer = (value: unknown): value is Answer => typeof value === 'object' && value !== null
 
+/** null where a line is no answer: some library's own words. */
+const parsed = (line: string): Answer | null => {
+  try {
+    const value: unknown = JSON.parse(line)
+    return isAnswer(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
 /** `args` begin with the interpreter's own; the first script among them names the peer in errors. */
 export const startPeer = (command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Peer> =>
   new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
     const waiting: { answer(line: Answer): void; fail(error: Error): void }[] = []
     let complaints = ''
+    /** Why it answers no more. */
+    let gone: Error | null = null
     const script = basename(args.find(arg => /\.(py|mjs)$/.test(arg)) ?? command)
     const failAll = (error: Error) => {
-      for (const one of waiting.splice(0)) one.fail(error)
+      gone ??= error
+      for (const one of waiting.splice(0)) one.fail(gone)
     }
     child.on('error', error => failAll(new Absent(`${command} does not start: ${error.message}`)))
     child.on('exit', code => failAll(new Error(`${script} ended with code ${code}: ${complaints.trim()}`)))
@@ -35,12 +48,14 @@ export const startPeer = (command: string, args: readonly string[], env: NodeJS.
       complaints = (complaints + chunk.toString()).slice(-2000)
     })
     createInterface({ input: child.stdout }).on('line', line => {
-      const answer: unknown = JSON.parse(line)
-      if (isAnswer(answer)) waiting.shift()?.answer(answer)
+      const answer = parsed(line)
+      if (answer !== null) waiting.shift()?.answer(answer)
+      else complaints = `${complaints}${line}\n`.slice(-2000)
     })
     const next = () =>
       new Promise<Answer>((answer, fail) => {
-        waiting.push({ answer, fail })
+        if (gone === null) waiting.push({ answer, fail })
+        else fail(gone)
       })
     const stop = () => {
       child.removeAllListeners('exit')

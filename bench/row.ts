@@ -37,7 +37,7 @@ export interface Measured {
   readonly threads: number
   /** The figures that `Row.further` asks for. */
   readonly further?: Readonly<Record<string, number | null>>
-  /** Measurements behind `value`, whose median it is. */
+  /** Measurements behind `value`: their median, where the row does not say otherwise. */
   readonly runs: number
   /** One line: versions, single runs, cold times, why a peer is absent. */
   readonly note?: string

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Engine } from '../src/engine/engine.ts'
 import { type WasmOptions, wasmEngine } from '../src/engine/wasm/engine.ts'
 import { alternate, checkEqual, median } from './measure.ts'
-import { type GptTrainer, gptTrainer } from './ours.ts'
+import { type GptTrainer, gptTrainer, THREADS } from './ours.ts'
 import { numberIn, numbersIn, type Peer } from './peer.ts'
 import { figure } from './results.ts'
 import { lowerIsBetter, orReason, type Row } from './row.ts'
@@ -11,7 +11,6 @@ import { type GptShape, gptWeights, writeWeights } from './weights.ts'
 import { whereTimeGoes } from './whereTimeGoes.ts'
 
 const RATE = 1e-3
-const THREADS = 2
 /** Pairs beside what takes seconds for a step. */
 const FEW_PAIRS = 5
 /** Milliseconds of a step from which on a peer is timed by its checked steps alone. */

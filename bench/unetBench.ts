@@ -31,7 +31,7 @@ export const config = decodeOrThrow(
 const model = networkOf(config)
 const root = key(5)
 
-/** Every parameter N(0, 1/√inputs), so that no branch is silent. */
+/** Every parameter of N(0, 1 / (2 inputs + 8)), about 1 where it scales a norm, so that no branch is silent. */
 const weights = new Map(
   [...parametersOf(model, sampleInput(config))].map(([name, { shape }]) => {
     const inputs = Math.max(1, sizeOf(shape) / (shape[0] ?? 1))

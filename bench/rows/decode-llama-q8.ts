@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { writeGguf } from '../gguf.ts'
 import { bytesPerToken, config, llamaDecoder, q8Weights, widened } from '../llama.ts'
 import { alternate, logProbabilities, median } from '../measure.ts'
+import { THREADS } from '../ours.ts'
 import { type Answer, numberIn, numbersIn, type Peer } from '../peer.ts'
 import { besideFastest, type Fastest } from '../peerThreads.ts'
 import { figure } from '../results.ts'
@@ -16,7 +17,6 @@ import { lowerIsBetter, orReason, type Row } from '../row.ts'
 const COUNT = 64
 /** Pairs before those that count: V8 compiles. */
 const WARM_UP = 2
-const THREADS = 2
 /** Both sides round activations to 8 bits, each in its own way: neither is farther than this from the products of the same weights with activations in f32. */
 const BOUND = { ofOurs: 1.5, ofSpread: 0.05 }
 const prompt = Array.from({ length: 8 }, (_, i) => 300 + ((i * 7919) % 31000))

@@ -1,5 +1,5 @@
 /** One denoising step of 16 pictures with the bundled diffusion model's U-Net: its prediction and DDIM's move. */
-import { checkEqual, median } from '../measure.ts'
+import { alternate, checkEqual, median } from '../measure.ts'
 import { benchEngine, THREADS } from '../ours.ts'
 import { numberIn, numbersIn, type Peer } from '../peer.ts'
 import { besideFastest } from '../peerThreads.ts'
@@ -35,9 +35,9 @@ export const row: Row = {
     const work = gigaflops(engine, () => denoise(batch, 1))
     const torch = await beside('PyTorch', await orReason(tools.python('unet.py')))
     const tfjs = await beside('tfjs-wasm', await orReason(tools.node('unet.mjs')))
-    const alone =
-      torch.ours.length + tfjs.ours.length > 0 ? [...torch.ours, ...tfjs.ours] : [denoise(batch, 1).milliseconds]
-    const value = median(torch.ours.length > 0 ? torch.ours : alone)
+    const alone = async () =>
+      (await alternate(tools.pairs, () => denoise(batch, STEPS).milliseconds / STEPS, null)).ours
+    const value = median([torch.ours, tfjs.ours].find(({ length }) => length > 0) ?? (await alone()))
     const peerValue = torch.theirs.length > 0 ? median(torch.theirs) : null
     const line = ({ name, reason, ours, theirs }: typeof torch): string =>
       theirs.length === 0
