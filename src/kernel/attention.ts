@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { type AttentionGradients, attentionWeights, weightedPullback, weightedValues } from './attentionWeights.ts'
-import { expectShape, sameShape } from './axis.ts'
+import { expectShape, isPositive, sameShape } from './axis.ts'
 import { zeros } from './fill.ts'
 import { launch } from './launch.ts'
 
@@ -37,20 +37,9 @@ export const attentionSizes = (
   const { heads, keyValueHeads = heads, causal } = options
   const [batch, queries, width] = query.shape
   const [keyBatch, keyCapacity, keyWidth] = key.shape
-  if (
-    batch === undefined ||
-    queries === undefined ||
-    width === undefined ||
-    keyCapacity === undefined ||
-    query.shape.length !== 3 ||
-    key.shape.length !== 3
-  )
+  if (query.shape.length !== 3 || key.shape.length !== 3)
     throw new ShapeError(`attention: query [${query.shape}] and key [${key.shape}] are not (batch, time, width)`)
-  if (
-    ![heads, keyValueHeads].every(n => Number.isInteger(n) && n > 0) ||
-    width % heads !== 0 ||
-    heads % keyValueHeads !== 0
-  )
+  if (![heads, keyValueHeads].every(isPositive) || width % heads !== 0 || heads % keyValueHeads !== 0)
     throw new ShapeError(`attention: width ${width} into ${heads} heads over ${keyValueHeads} key-value heads`)
   const headWidth = width / heads
   if (keyBatch !== batch || keyWidth !== headWidth * keyValueHeads || !sameShape(key.shape, value.shape))

@@ -31,6 +31,9 @@ export const sameBut = (x: Shape, y: Shape, axis: number): boolean => {
   return true
 }
 
+/** Whether a number of groups, heads or steps is one. */
+export const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0
+
 /** The last axis: the one that linear, norms and softmax work along. */
 export const lastLength = (x: Tensor): number => {
   const length = x.shape[x.shape.length - 1]

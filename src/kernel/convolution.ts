@@ -2,7 +2,7 @@ import type { ConvolutionSizes } from '../engine/window.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Shape, sizeOf, type Tensor } from '../tensor/tensor.ts'
-import { expectShape } from './axis.ts'
+import { expectShape, isPositive } from './axis.ts'
 import { add } from './binary.ts'
 import { launch } from './launch.ts'
 import { matmulTransposed } from './matmul.ts'
@@ -23,7 +23,7 @@ const sizesOf = (x: Shape, weight: Shape, options: ConvolutionOptions): Convolut
   const { groups = 1 } = options
   const [batch = 0, channels = 0] = x
   const [all = 0, inputs = 0, kernelHeight = 0, kernelWidth = 0] = weight
-  if (weight.length !== 4 || inputs * groups !== channels || all % groups !== 0)
+  if (!isPositive(groups) || weight.length !== 4 || inputs * groups !== channels || all % groups !== 0)
     throw new ShapeError(
       `convolution: ${groups} groups of weight [${weight}] (outputs, inputs, height, width) do not fit planes [${x}]`,
     )

@@ -2,7 +2,7 @@ import type { GroupNormSizes } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, sizeOf, type Tensor } from '../tensor/tensor.ts'
-import { expectShape } from './axis.ts'
+import { expectShape, isPositive } from './axis.ts'
 import { add, multiply, subtract } from './binary.ts'
 import { channelSum } from './convolution.ts'
 import { launch } from './launch.ts'
@@ -14,7 +14,7 @@ const perChannel = (x: Tensor, like: Tensor): Tensor => x.share([x.size, ...like
 
 const sizesOf = (x: Tensor, groups: number): GroupNormSizes => {
   const [batch = 0, channels = 0, ...plane] = x.shape
-  if (x.shape.length < 2 || channels % groups !== 0)
+  if (!isPositive(groups) || x.shape.length < 2 || channels % groups !== 0)
     throw new ShapeError(`groupNorm: ${groups} groups of channels do not fit shape [${x.shape}]`)
   return { rows: batch * groups, groups, channels: channels / groups, positions: sizeOf(plane) }
 }

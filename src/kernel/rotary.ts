@@ -2,7 +2,7 @@ import type { RotarySizes } from '../engine/fused.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape } from './axis.ts'
+import { expectShape, isPositive } from './axis.ts'
 import { add, multiply, subtract } from './binary.ts'
 import { launch } from './launch.ts'
 import { concat, slice } from './slice.ts'
@@ -20,7 +20,7 @@ export const rotary = <A extends Axes>(
   inverse: boolean,
 ): Tensor<A> => {
   const [batch, time, width] = x.shape
-  if (batch === undefined || time === undefined || width === undefined || x.shape.length !== 3 || width % (2 * heads))
+  if (!isPositive(heads) || x.shape.length !== 3 || width % (2 * heads) !== 0)
     throw new ShapeError(`rotary: shape [${x.shape}] is not (batch, time, ${heads} heads of even width)`)
   const sizes: RotarySizes = { batch, time, heads, half: width / heads / 2 }
   for (const table of [cosine, sine]) expectShape('rotary table', table.shape, [time, sizes.half])

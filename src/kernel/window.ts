@@ -2,6 +2,7 @@ import type { Window } from '../engine/window.ts'
 import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import type { Shape, Tensor } from '../tensor/tensor.ts'
+import { isPositive } from './axis.ts'
 import { full } from './fill.ts'
 import { gather } from './gather.ts'
 import { permute } from './permute.ts'
@@ -21,7 +22,6 @@ export interface WindowOptions {
 
 export const pairOf = (value: Pair): readonly [number, number] => (typeof value === 'number' ? [value, value] : value)
 
-const isPositive = (n: number): boolean => Number.isInteger(n) && n > 0
 const isNatural = (n: number): boolean => Number.isInteger(n) && n >= 0
 
 /** Engines count places of a plane in 32 bits. */
@@ -120,13 +120,7 @@ export const patches = (x: Tensor, ids: Int32Array, window: number, outside = 0)
 /** Four axes: (batch, channels, height, width). */
 export const expectPlanes = (what: string, x: Tensor): readonly [number, number, number, number] => {
   const [batch, channels, height, width] = x.shape
-  if (
-    batch === undefined ||
-    channels === undefined ||
-    height === undefined ||
-    width === undefined ||
-    x.shape.length > 4
-  )
+  if (x.shape.length !== 4)
     throw new ShapeError(`${what}: expected (batch, channels, height, width), found shape [${x.shape}]`)
   return [batch, channels, height, width]
 }

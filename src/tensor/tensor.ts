@@ -9,10 +9,15 @@ export type Shape = readonly number[]
 
 declare const axes: unique symbol
 
-/** The number of elements of a shape. */
+/** The number of elements of a shape, whose lengths are natural numbers; otherwise a ShapeError. */
 export const sizeOf = (shape: Shape): number => {
   let size = 1
-  for (let i = 0; i < shape.length; i++) size *= shape[i] ?? 1
+  for (let i = 0; i < shape.length; i++) {
+    const length = shape[i]
+    if (!Number.isInteger(length) || length < 0)
+      throw new ShapeError(`expected natural lengths, found shape [${shape}]`)
+    size *= length
+  }
   return size
 }
 

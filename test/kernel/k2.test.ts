@@ -41,6 +41,11 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'convolution of one image': of => convolution(of(3, 4, 4), of(2, 3, 3, 3), null),
   'convolution of 2 channels with a weight for 3': of => convolution(of(1, 2, 4, 4), of(2, 3, 3, 3), null),
   'convolution of 3 outputs in 2 groups': of => convolution(of(1, 4, 4, 4), of(3, 2, 3, 3), null, { groups: 2 }),
+  'convolution in half a group': of => convolution(of(1, 2, 4, 4), of(4, 4, 3, 3), null, { groups: 0.5 }),
+  'convolutionInputGradient in -1 groups': of =>
+    convolutionInputGradient(of(1, 2, 2, 2), of(2, 3, 3, 3), [4, 4], { groups: -1 }),
+  'convolutionWeightGradient in no groups': of =>
+    convolutionWeightGradient(of(1, 2, 2, 2), of(1, 3, 4, 4), [3, 3], { groups: 0 }),
   'convolution with a bias of 3': of => convolution(of(1, 3, 4, 4), of(2, 3, 3, 3), of(3)),
   'convolution with a window larger than its plane': of => convolution(of(1, 3, 2, 4), of(2, 3, 3, 3), null),
   'convolution of stride 0': of => convolution(of(1, 3, 4, 4), of(2, 3, 3, 3), null, { stride: 0 }),
@@ -60,6 +65,8 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'sumPool with a window larger than its plane': of => sumPool(of(1, 3, 4, 4), 1, { window: 5 }),
   'spread over a plane of other positions': of => spread(of(1, 3, 2, 2), 1, [6, 4], { window: 2 }),
   'groupNorm of 3 channels in 2 groups': of => groupNorm(of(2, 3, 4), 2, of(3), of(3), 1e-5),
+  'groupNorm in half a group': of => groupNorm(of(2, 3, 4), 0.5, of(3), of(3), 1e-5),
+  'groupNorm in -3 groups': of => groupNorm(of(2, 3, 4), -3, of(3), of(3), 1e-5),
   'groupNorm with a weight of 4': of => groupNorm(of(2, 3, 4), 3, of(4), of(3), 1e-5),
   'groupNormPullback of other planes': of =>
     groupNormPullback(of(2, 4, 3), of(2, 4, 2), 2, of(4), { mean: of(4, 1), deviation: of(4, 1) }),
@@ -107,6 +114,7 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'rmsNorm with a weight of 4': of => rmsNorm(of(2, 3), of(4), 1e-5),
   'rmsNormPullback of [3] and [2,3]': of => rmsNormPullback(of(3), of(2, 3), null, of(2, 1)),
   'rotary of an odd width': of => rotary(of(1, 2, 3), of(2, 1), of(2, 1), 1, false),
+  'rotary of half a head': of => rotary(of(1, 2, 4), of(2, 4), of(2, 4), 0.5, false),
   'rotary with a table for 3 positions': of => rotary(of(1, 2, 4), of(3, 2), of(3, 2), 1, false),
   'rotary of four axes': of => rotary(of(1, 2, 4, 2), of(2, 2), of(2, 2), 1, false),
   'attention of width 3 in 2 heads': of => attention(of(1, 2, 3), of(1, 2, 3), of(1, 2, 3), { heads: 2, causal: true }),
@@ -166,6 +174,11 @@ const misfits: Readonly<Record<string, (of: Make) => unknown>> = {
   'append at no number': of => append(of(1, 4, 2), of(1, 1, 2), Number.NaN),
   'append of another width': of => append(of(1, 4, 2), of(1, 1, 3), 0),
   'a view of another size': of => of(2, 3).share([5]),
+  'a view of negative lengths': of => of(2, 3).share([-2, -3]),
+  'a tensor of negative lengths': of => of(-2, -3),
+  'a tensor of length -1': of => of(-1),
+  'a tensor of half a length': of => of(0.5, 2),
+  'a tensor of no number': of => of(Number.NaN),
 }
 
 /** K2: the call throws a ShapeError and no launch was counted. */
