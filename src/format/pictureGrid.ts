@@ -14,6 +14,9 @@ const layoutOf = (
   { count, height, width }: Pick<Pictures, 'count' | 'height' | 'width'>,
   { columns = Math.ceil(Math.sqrt(count)), gap = 2, zoom = 1 }: GridOptions,
 ) => {
+  if (count === 0) throw new InputError('grid: expected pictures, found none')
+  if (![columns, zoom].every(n => Number.isInteger(n) && n > 0) || !Number.isInteger(gap) || gap < 0)
+    throw new InputError(`grid: expected whole columns, gap and zoom, found ${columns}, ${gap} and ${zoom}`)
   const [rowStep, columnStep] = [height * zoom + gap, width * zoom + gap]
   const size = {
     height: Math.ceil(count / columns) * rowStep + gap,

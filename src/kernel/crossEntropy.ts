@@ -24,12 +24,14 @@ export interface RowLosses {
   readonly logSumExp: Tensor
 }
 
-/** Checks shapes and targets of a cross-entropy. */
+/** Checks shapes, targets and options of a cross-entropy. */
 export const crossEntropySizes = (logits: Tensor, targets: Tokens, options: CrossEntropyOptions): CrossEntropySizes => {
   const { rows, columns } = rowsOf(logits)
   const { ignoreIndex = -100, labelSmoothing = 0 } = options
   if (targets.ids.length !== rows)
     throw new ShapeError(`crossEntropy: ${rows} rows of logits, ${targets.ids.length} targets`)
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new InputError(`label smoothing: expected a number in [0, 1), found ${labelSmoothing}`)
   for (const id of targets.ids)
     if (id !== ignoreIndex && (id < 0 || id >= columns))
       throw new InputError(`target ${id} is not in the vocabulary of ${columns}`)

@@ -3,6 +3,7 @@ import test from 'tape'
 import type { Logits } from '../../operators/hidden.ts'
 import { crossEntropy } from '../../operators/loss/crossEntropy.ts'
 import { context } from '../../src/context.ts'
+import { InputError } from '../../src/errors.ts'
 import type { CrossEntropyOptions } from '../../src/kernel/crossEntropy.ts'
 import { scope } from '../../src/tensor/scope.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
@@ -110,5 +111,7 @@ test('L8 cross-entropy', t => {
       `D4 cross-entropy ${JSON.stringify(options)}`,
       finiteDifference(crossEntropy(tokens([1, 3, 0, 4], [2, 2]), options), none, logits),
     )
+  for (const labelSmoothing of [-0.1, 1, 2, Number.NaN])
+    t.throws(() => run([0, 0, 0, 0, 0], [1], { labelSmoothing }), InputError, `label smoothing ${labelSmoothing}`)
   t.end()
 })

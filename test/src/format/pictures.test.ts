@@ -193,6 +193,9 @@ test('a grid holds each picture at its place', t => {
   t.throws(() => joinPictures([], 'here'), InputError, 'no pictures')
   const one = { count: 1, channels: 1, height: 1, width: 1, pixels: Uint8Array.of(0) }
   t.throws(() => pictureGrid(one, { zoom: 1e6 }), InputError, 'more than memory holds')
+  t.throws(() => pictureGrid({ ...one, count: 0, pixels: new Uint8Array(0) }), InputError, 'a grid of no pictures')
+  for (const options of [{ columns: 0 }, { columns: 1.5 }, { zoom: 0 }, { zoom: Number.NaN }, { gap: -1 }])
+    t.throws(() => pictureGrid(one, options), InputError, `a grid of ${JSON.stringify(options)}`)
   t.end()
 })
 
