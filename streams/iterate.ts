@@ -1,4 +1,5 @@
 import { defer, type Observable, Subject, Subscriber } from 'rxjs'
+import { InputError } from '../src/errors.ts'
 import { Queue } from './queue.ts'
 
 /** A stream, or a function of demand that makes one: then each pull grants one credit. */
@@ -30,6 +31,7 @@ export const iterate = <T>(
   policy: Policy,
   { bound = Number.POSITIVE_INFINITY }: Bound = {},
 ): AsyncIterableIterator<T, undefined> => {
+  if (!(bound >= 0)) throw new InputError(`bound: expected a number of values >= 0, found ${bound}`)
   const demand$ = new Subject<number>()
   const kept = new Queue<IteratorResult<T, undefined>>()
   const pulls = new Queue<Pull<T>>()

@@ -1,3 +1,4 @@
+import { InputError } from '../src/errors.ts'
 import { type Owned, Region } from '../src/tensor/region.ts'
 import { eachTensor } from '../src/tensor/scope.ts'
 
@@ -24,6 +25,7 @@ export class Owner {
   #closed = false
 
   constructor(keep: number) {
+    if (!(keep >= 0)) throw new InputError(`keep: expected a number of emissions >= 0, found ${keep}`)
     this.#keep = keep
   }
 

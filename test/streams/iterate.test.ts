@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { concat, from, NEVER, Observable, of, range, Subject, throwError } from 'rxjs'
 import test from 'tape'
+import { InputError } from '../../src/errors.ts'
 import { feedback } from '../../streams/feedback.ts'
 import { iterate, OverflowError, type Policy } from '../../streams/iterate.ts'
 import { toReadableStream } from '../../streams/readable.ts'
@@ -62,6 +63,7 @@ test('S12 the declared bound: one value more is an error, after the values kept'
   }
   t.same(got, [1, 2, 3])
   t.same(await values.next(), { done: true, value: undefined }, 'the error comes once')
+  for (const bound of [Number.NaN, -1]) t.throws(() => iterate(source, 'each', { bound }), InputError, `bound ${bound}`)
   t.end()
 })
 

@@ -16,7 +16,7 @@ import {
 import { TestScheduler } from 'rxjs/testing'
 import test from 'tape'
 import { referenceEngine } from '../../src/engine/reference/engine.ts'
-import { UsedAfterFreeError } from '../../src/errors.ts'
+import { InputError, UsedAfterFreeError } from '../../src/errors.ts'
 import { add, scale } from '../../src/kernel/binary.ts'
 import { chain, type Machine, pure } from '../../src/machine.ts'
 import { readNow } from '../../src/tensor/tensor.ts'
@@ -170,6 +170,7 @@ test('an emission lives until the keep-th later one was delivered', t => {
     t.ok(errors[0] instanceof UsedAfterFreeError, `control: keep ${keep} is too short for ${width}`)
     t.ok(clean)
   }
+  for (const keep of [Number.NaN, -1]) t.ok(sums(keep, 2).errors[0] instanceof InputError, `keep ${keep} is refused`)
   t.end()
 })
 
