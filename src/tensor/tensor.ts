@@ -32,13 +32,14 @@ export class Tensor<out A extends Axes = Axes> extends Owned {
   readonly #storage: Storage
   #live = true
 
-  constructor(storage: Storage, shape: Shape) {
+  /** `size` is that of the shape, for who knows it. */
+  constructor(storage: Storage, shape: Shape, size = sizeOf(shape)) {
     super()
     this.#storage = storage
     this.shape = shape
-    this.size = sizeOf(shape)
-    if (this.size > storage.size)
-      throw new ShapeError(`shape [${shape}] needs ${this.size} elements, storage has ${storage.size}`)
+    this.size = size
+    if (size > storage.size)
+      throw new ShapeError(`shape [${shape}] needs ${size} elements, storage has ${storage.size}`)
     innermost()?.take(this)
   }
 
@@ -62,12 +63,11 @@ export class Tensor<out A extends Axes = Axes> extends Owned {
   /** A second owner of the same numbers, under another shape of equal size if given. Copies nothing. */
   share<const B extends Axes = A>(shape: Shape = this.shape): Tensor<B> {
     const storage = this.storage
-    if (sizeOf(shape) !== this.size)
-      throw new ShapeError(
-        `cannot view shape [${this.shape}] as [${shape}]: ${this.size} elements, not ${sizeOf(shape)}`,
-      )
+    const size = shape === this.shape ? this.size : sizeOf(shape)
+    if (size !== this.size)
+      throw new ShapeError(`cannot view shape [${this.shape}] as [${shape}]: ${this.size} elements, not ${size}`)
     storage.owners++
-    return new Tensor<B>(storage, shape)
+    return new Tensor<B>(storage, shape, size)
   }
 
   /** Gives up this owner; the last one frees the storage. Called by scopes and drivers, never in ordinary code. */
@@ -80,8 +80,10 @@ export class Tensor<out A extends Axes = Axes> extends Owned {
 }
 
 /** An uninitialised tensor, for kernels that write every element. Any engine counts it. */
-export const empty = <const A extends Axes>(engine: Engine, shape: Shape): Tensor<A> =>
-  new Tensor<A>(engine.allocate(sizeOf(shape)), shape)
+export const empty = <const A extends Axes>(engine: Engine, shape: Shape): Tensor<A> => {
+  const size = sizeOf(shape)
+  return new Tensor<A>(engine.allocate(size), shape, size)
+}
 
 /** A tensor from host numbers, row-major. */
 export const tensor = <const A extends Axes>(engine: Engine, shape: Shape, values: ArrayLike<number>): Tensor<A> => {
