@@ -10,7 +10,7 @@ import { read, type Tensor, tensor } from '../../src/tensor/tensor.ts'
 import { gpuRoofline, openGpu } from '../gpu.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
 import { numberIn, numbersIn } from '../peer.ts'
-import { figure } from '../results.ts'
+import { figure, percent } from '../results.ts'
 import { higherIsBetter, orReason, type Row } from '../row.ts'
 
 export const row: Row = {
@@ -80,7 +80,7 @@ export const row: Row = {
           `${engine.adapter}, ${n} x ${n} x ${n}, each run a chain of ${times}`,
           ...[...measured.values()].map(({ version, theirs }) => `${version}: ${figure(theirs)} GFLOP/s`),
           ...reasons,
-          `ours is ${((100 * value) / fused).toFixed(0)} % of the ${figure(fused)} GFLOP/s that fused multiply-adds from registers reach`,
+          `ours is ${percent(value, fused)} of the ${figure(fused)} GFLOP/s that fused multiply-adds from registers reach`,
         ].join('; '),
         details: {
           fused,

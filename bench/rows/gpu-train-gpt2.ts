@@ -5,7 +5,7 @@ import { gpuRoofline, openGpu } from '../gpu.ts'
 import { alternate, checkEqual, median } from '../measure.ts'
 import { gptTrainer } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
-import { figure } from '../results.ts'
+import { figure, percent } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
 import { CHECKED_STEPS, LOSS_TOLERANCE, type TrainingBatches, trainingBatches } from '../trainingRow.ts'
 import { type GptShape, gpt2, gptWeights, writeWeights } from '../weights.ts'
@@ -68,7 +68,7 @@ export const row: Row = {
           engine.adapter,
           typeof peer === 'string' ? peer : peer.version,
           `${figure(each('submissions'))} submissions, ${figure(each('readbacks'))} readbacks and ${figure(each('launches'))} kernels a step`,
-          `${figure(rate)} GFLOP/s, ${((100 * rate) / fused).toFixed(0)} % of the ${figure(fused)} that fused multiply-adds reach`,
+          `${figure(rate)} GFLOP/s, ${percent(rate, fused)} of the ${figure(fused)} that fused multiply-adds reach`,
           ...(difference === null
             ? []
             : [`losses of ${CHECKED_STEPS} steps equal within ${difference.toExponential(0)}`]),

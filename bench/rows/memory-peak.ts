@@ -3,8 +3,8 @@
  * more), and training 6 layers x 384 on 8 x 256 tokens. The ratio is the worse of both, the smaller number over the greater.
  */
 import { gpt2Weights } from '../gpt2.ts'
-import { externalBytes, MEGABYTE } from '../memory.ts'
-import { benchEngine, gptDecoder, gptTrainer } from '../ours.ts'
+import { aliveBytes, forgetEarlier, MEGABYTE } from '../memory.ts'
+import { benchEngine, gptDecoder, gptTrainer, THREADS } from '../ours.ts'
 import { predictedDecoding, predictedTraining } from '../predicted.ts'
 import { figure } from '../results.ts'
 import type { Row } from '../row.ts'
@@ -17,9 +17,10 @@ const prompt = Array.from({ length: 512 }, (_, i) => (i * 7919) % gpt2.vocabular
 
 /** Megabytes that lie outside of JavaScript's heap after `work` and did not before. */
 const taken = async (work: () => Promise<{ close(): void }>): Promise<number> => {
-  const before = externalBytes()
+  await forgetEarlier()
+  const before = aliveBytes().external
   const { close } = await work()
-  const after = externalBytes()
+  const after = aliveBytes().external
   close()
   return (after - before) / MEGABYTE
 }
@@ -33,14 +34,14 @@ export const row: Row = {
   run: async () => {
     const large = gpt2Weights()
     const decoding = await taken(async () => {
-      const decoder = gptDecoder(gpt2, large, benchEngine(1))
+      const decoder = gptDecoder(gpt2, large, benchEngine(THREADS))
       await decoder.decode(prompt, COUNT)
       return decoder
     })
     const small = gptWeights(sixBy384)
     const { x, y } = trainingBatches(sixBy384, { steps: 3, batch: BATCH })
     const training = await taken(async () => {
-      const trainer = gptTrainer(sixBy384, small, 1e-3, benchEngine(1))
+      const trainer = gptTrainer(sixBy384, small, 1e-3, benchEngine(THREADS))
       await trainer.train(x, y)
       return trainer
     })
@@ -55,7 +56,7 @@ export const row: Row = {
       value: training,
       peerValue: predicted.training,
       ratio: Math.min(decodingShare, trainingShare),
-      threads: 1,
+      threads: THREADS,
       runs: 1,
       note: `decoding ${figure(decoding)} MB, predicted ${figure(predicted.decoding)} (ratio ${decodingShare.toFixed(3)}); training ${figure(training)} MB, predicted ${figure(predicted.training)} (ratio ${trainingShare.toFixed(3)})`,
       details: { decoding, predictedDecoding: predicted.decoding, decodingShare, trainingShare },

@@ -8,7 +8,7 @@ import { gptDecoder, THREADS } from '../ours.ts'
 import { numberIn, numbersIn } from '../peer.ts'
 import { besideFastest } from '../peerThreads.ts'
 import { prefillFlops } from '../predicted.ts'
-import { figure } from '../results.ts'
+import { figure, percent } from '../results.ts'
 import { roofline } from '../roofline.ts'
 import { lowerIsBetter, type Row } from '../row.ts'
 import { gpt2 } from '../weights.ts'
@@ -56,7 +56,7 @@ export const row: Row = {
         note: [
           decoder.backend,
           typeof peer === 'string' ? peer : `${peer.version}: ${beside.note}`,
-          `ours computes ${figure(rate)} GFLOP/s, ${((100 * rate) / ceiling).toFixed(0)} % of the ${figure(ceiling)} that two threads reach in 128-bit SIMD: floor ${figure(floor)} ms; the peer's vectors have 512 bits`,
+          `ours computes ${figure(rate)} GFLOP/s, ${percent(rate, ceiling)} of the ${figure(ceiling)} that two threads reach in 128-bit SIMD: floor ${figure(floor)} ms; the peer's vectors have 512 bits`,
           ...(difference === null ? [] : [`logits within ${difference.toExponential(0)}`]),
         ].join('; '),
         details: { ceiling, floor, ceilingShare: rate / ceiling },
