@@ -1,6 +1,6 @@
 /** Options of training a diffusion model over pictures. Times are in optimizer steps. */
 import * as t from 'io-ts'
-import { boolean, fraction, naturalNumber, numberIn, oneOf, withDefault, withRules } from './fields.ts'
+import { boolean, fraction, naturalNumber, oneOf, proportion, withDefault, withRules } from './fields.ts'
 import { fromText } from './flag.ts'
 import { pictureCount } from './picture.ts'
 import { runFields, runRules } from './training.ts'
@@ -14,7 +14,7 @@ export const denoisingTrainingFields = {
   /** Decay of the averaged weights, which are those that are kept. */
   averageDecay: withDefault(fromText(fraction), 0.999),
   /** Part of the classes not told, so that guidance works. */
-  dropLabels: withDefault(fromText(numberIn('a number in [0, 1]', n => n >= 0 && n <= 1)), 0.1),
+  dropLabels: withDefault(fromText(proportion), 0.1),
   /** Steps between samples drawn with the averaged weights; 0 never. */
   sampleEvery: withDefault(fromText(naturalNumber), 0),
   /** Whether pictures are turned left to right at random: not where their sides mean something, as in digits. */

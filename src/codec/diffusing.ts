@@ -7,13 +7,12 @@ import {
   oneOf,
   positiveFraction,
   positiveInteger,
+  proportion,
   seed,
   withDefault,
   withRules,
 } from './fields.ts'
 import { fromText } from './flag.ts'
-
-const share = numberIn('a number in [0, 1]', n => n >= 0 && n <= 1)
 
 /** Samplers that take a given number of steps. */
 export const stepSamplerNames = ['ddim', 'ddpm', 'dpm++', 'euler', 'heun', 'sde', 'pc', 'langevin'] as const
@@ -36,7 +35,7 @@ export const diffusingFields = {
   /** How much the class counts: 0 not at all, 1 as the model learnt it, more exaggerates it. */
   guidance: withDefault(fromText(finiteNumber), 2),
   /** Noise of DDIM: 0 is deterministic, 1 ancestral. */
-  eta: withDefault(fromText(share), 0),
+  eta: withDefault(fromText(proportion), 0),
   /** With a picture to start from: how much of it is done over. */
   strength: withDefault(fromText(positiveFraction), 0.6),
   /** With a mask: times that each step is tried, so that old and new agree (RePaint). */

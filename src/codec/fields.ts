@@ -22,6 +22,8 @@ export const naturalNumber = integerIn('a non-negative integer', n => n >= 0)
 export const positiveNumber = numberIn('a positive number', n => n > 0)
 export const nonNegativeNumber = numberIn('a non-negative number', n => n >= 0)
 export const finiteNumber = numberIn('a finite number', () => true)
+/** Any part of a whole. */
+export const proportion = numberIn('a number in [0, 1]', n => n >= 0 && n <= 1)
 /** A probability that may not be 1: dropout rates, decay rates, min-p. */
 export const fraction = numberIn('a number in [0, 1)', n => n >= 0 && n < 1)
 /** A probability that may not be 0: top-p. */

@@ -6,11 +6,10 @@ import * as t from 'io-ts'
 import {
   boolean,
   fraction,
-  integerIn,
   naturalNumber,
   nonEmptyText,
+  nonNegativeNumber,
   nullable,
-  numberIn,
   oneOrMore,
   positiveFraction,
   positiveInteger,
@@ -47,9 +46,9 @@ export type GenerationOptions = t.TypeOf<typeof GenerationOptions>
 const configFields = {
   do_sample: nullable(boolean),
   max_new_tokens: nullable(positiveInteger),
-  temperature: nullable(numberIn('a non-negative number', n => n >= 0)),
+  temperature: nullable(nonNegativeNumber),
   /** 0 keeps all. */
-  top_k: nullable(integerIn('a non-negative integer', n => n >= 0)),
+  top_k: nullable(naturalNumber),
   top_p: nullable(positiveFraction),
   min_p: nullable(fraction),
   repetition_penalty: nullable(positiveNumber),
