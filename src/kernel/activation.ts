@@ -1,12 +1,10 @@
 import type { Activation } from '../engine/fused.ts'
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { add, multiply, scalar, scale } from './binary.ts'
-import { launch } from './launch.ts'
+import { add, multiply, oneMinus, scalar, scale } from './binary.ts'
+import { launch, TRANSCENDENTAL_FLOPS } from './launch.ts'
 import { square, unary } from './unary.ts'
 
-/** What an exp or erf costs in the count of operations. */
-const TRANSCENDENTAL_FLOPS = 8
 const SQRT_HALF = Math.SQRT1_2
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI)
 /** Hendrycks & Gimpel, arXiv 1606.08415: the cubic coefficient of gelu's tanh form. */
@@ -49,7 +47,6 @@ interface Derived {
 }
 
 const plus = <A extends Axes>(x: Tensor<A>, number: number): Tensor<A> => add(x, scalar(x, number))
-const oneMinus = <A extends Axes>(x: Tensor<A>): Tensor<A> => plus(scale(x, -1), 1)
 
 /** Φ(x) = (1 + erf(x / √2)) / 2. */
 const normalCumulative = <A extends Axes>(x: Tensor<A>): Tensor<A> =>

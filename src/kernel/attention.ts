@@ -6,6 +6,7 @@ import { type AttentionGradients, attentionWeights, weightedPullback, weightedVa
 import { expectShape, isPositive, sameShape } from './axis.ts'
 import { zeros } from './fill.ts'
 import { launch } from './launch.ts'
+import { SOFTMAX_FLOPS, SOFTMAX_PULLBACK_FLOPS } from './softmax.ts'
 
 export interface AttentionOptions {
   readonly heads: number
@@ -66,8 +67,12 @@ export const attentionSizes = (
 const pairs = ({ batch, heads, queries, keys, causal }: AttentionSizes): number =>
   batch * heads * queries * (causal ? keys - (queries - 1) / 2 : keys)
 
-export const attentionFlops = (sizes: AttentionSizes): number => pairs(sizes) * (4 * sizes.headWidth + 5)
-export const attentionPullbackFlops = (sizes: AttentionSizes): number => pairs(sizes) * (10 * sizes.headWidth + 9)
+/** Of a pair: its score, softmax and its part of the value. */
+export const attentionFlops = (sizes: AttentionSizes): number =>
+  pairs(sizes) * (2 * 2 * sizes.headWidth + SOFTMAX_FLOPS)
+/** Of a pair: its score and weight once more, dWeight and through softmax, and its parts of dQuery, dKey and dValue. */
+export const attentionPullbackFlops = (sizes: AttentionSizes): number =>
+  pairs(sizes) * (5 * 2 * sizes.headWidth + SOFTMAX_FLOPS + SOFTMAX_PULLBACK_FLOPS)
 
 /**
  * softmax(scale · Q Kᵀ + mask) V per head. query (batch, queries, heads · headWidth); key, value (batch, keys, keyValueHeads · headWidth).

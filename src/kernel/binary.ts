@@ -28,7 +28,7 @@ const stridesIn = (shape: Shape, result: Shape): number[] => {
 }
 
 /** Strides of both operands over the result, adjacent axes merged where both run on. */
-export const broadcastOf = (x: Shape, y: Shape, result: Shape): Broadcast => {
+const broadcastOf = (x: Shape, y: Shape, result: Shape): Broadcast => {
   if (sameShape(x, y)) return { shape: [sizeOf(result)], x: [1], y: [1] }
   const xs = stridesIn(x, result)
   const ys = stridesIn(y, result)
@@ -67,6 +67,9 @@ export const divide = <A extends Axes>(x: Tensor<A>, y: Tensor): Tensor<A> => bi
 /** A rank-0 constant beside x, for arithmetic with a number. */
 export const scalar = (beside: Tensor, value: number): Tensor<readonly []> =>
   tensor<readonly []>(beside.engine, [], [value])
+
+/** 1 - x. */
+export const oneMinus = <A extends Axes>(x: Tensor<A>): Tensor<A> => subtract(scalar(x, 1), x).share<A>()
 
 /** c x. */
 export const scale = <A extends Axes>(x: Tensor<A>, factor: number): Tensor<A> => multiply(x, scalar(x, factor))

@@ -24,6 +24,11 @@ export interface RowLosses {
   readonly logSumExp: Tensor
 }
 
+/** Of a logit: maximum, difference, power, its sum, and the sum of logits that smoothing takes. */
+const FLOPS = 5
+/** Difference, power, the target's share and dLosses. */
+const PULLBACK_FLOPS = 4
+
 /** Checks shapes, targets and options of a cross-entropy. */
 export const crossEntropySizes = (logits: Tensor, targets: Tokens, options: CrossEntropyOptions): CrossEntropySizes => {
   const { rows, columns } = rowsOf(logits)
@@ -47,7 +52,7 @@ export const crossEntropy = (logits: Tensor, sizes: CrossEntropySizes): RowLosse
   if (override === undefined) return derivedCrossEntropy(logits, sizes)
   const losses = empty(engine, [sizes.rows])
   const logSumExp = empty(engine, [sizes.rows])
-  launch(engine, 5 * logits.size, logits, losses, logSumExp)
+  launch(engine, FLOPS * logits.size, logits, losses, logSumExp)
   override(losses.storage, logSumExp.storage, logits.storage, sizes)
   return { losses, logSumExp }
 }
@@ -74,7 +79,7 @@ export const crossEntropyPullback = <A extends Axes>(
       return scatterAdd(d, ids, rows).share<A>(logits.shape)
     })
   const dLogits = empty<A>(engine, logits.shape)
-  launch(engine, 5 * logits.size, dLosses, logits, logSumExp, dLogits)
+  launch(engine, PULLBACK_FLOPS * logits.size, dLosses, logits, logSumExp, dLogits)
   override(dLogits.storage, dLosses.storage, logits.storage, logSumExp.storage, sizes)
   return dLogits
 }

@@ -6,7 +6,14 @@ import { expectShape, isPositive } from './axis.ts'
 import { add, multiply, subtract } from './binary.ts'
 import { channelSum } from './convolution.ts'
 import { launch } from './launch.ts'
-import { layerNorm, layerNormPullback, type Normalized, type NormGradients } from './layerNorm.ts'
+import {
+  LAYER_NORM_FLOPS,
+  LAYER_NORM_PULLBACK_FLOPS,
+  layerNorm,
+  layerNormPullback,
+  type Normalized,
+  type NormGradients,
+} from './layerNorm.ts'
 import { sum } from './reduce.ts'
 
 /** A number a channel, to stretch over (batch, channels, …). */
@@ -45,7 +52,7 @@ export const groupNorm = <A extends Axes>(
     })
   const value = empty<A>(x.engine, x.shape)
   const [mean, deviation] = [empty(x.engine, [sizes.rows, 1]), empty(x.engine, [sizes.rows, 1])]
-  launch(x.engine, 8 * x.size, x, weight, bias, value, mean, deviation)
+  launch(x.engine, LAYER_NORM_FLOPS * x.size, x, weight, bias, value, mean, deviation)
   override(value.storage, mean.storage, deviation.storage, x.storage, weight.storage, bias.storage, epsilon, sizes)
   return { value, mean, deviation }
 }
@@ -80,7 +87,7 @@ export const groupNormPullback = <A extends Axes>(
     const ofImages = x.shape.slice(0, 2)
     const dx = empty<A>(x.engine, x.shape)
     const [dWeights, dBiases] = [empty(x.engine, ofImages), empty(x.engine, ofImages)]
-    launch(x.engine, 14 * x.size, dy, x, weight, mean, deviation, dx, dWeights, dBiases)
+    launch(x.engine, LAYER_NORM_PULLBACK_FLOPS * x.size, dy, x, weight, mean, deviation, dx, dWeights, dBiases)
     override(
       dx.storage,
       dWeights.storage,

@@ -1,13 +1,10 @@
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape, replaceAt, rowsOf } from './axis.ts'
-import { add, multiply, scalar, subtract } from './binary.ts'
-import { launch } from './launch.ts'
+import { add, multiply, oneMinus, subtract } from './binary.ts'
+import { launch, TRANSCENDENTAL_FLOPS } from './launch.ts'
 import { concat, split } from './slice.ts'
 import { square, unary } from './unary.ts'
-
-/** What a tanh or a sigmoid costs in the count of operations. */
-const TRANSCENDENTAL_FLOPS = 8
 
 const expectGates = (fromInput: Tensor, fromHidden: Tensor, hidden: Tensor): void => {
   const last = hidden.shape.length - 1
@@ -24,8 +21,6 @@ const parts = (fromInput: Tensor, fromHidden: Tensor, hidden: Tensor) => {
   const reset = unary('sigmoid', add(xr, hr))
   return { reset, update: unary('sigmoid', add(xz, hz)), candidate: unary('tanh', add(xn, multiply(reset, own))), own }
 }
-
-const oneMinus = (x: Tensor): Tensor => subtract(scalar(x, 1), x)
 
 /**
  * The elementwise half of a GRU step: h' = (1 - z) n + z h with r = σ(xᵣ + hᵣ), z = σ(x_z + h_z), n = tanh(xₙ + r hₙ), gates (…, 3 width) in

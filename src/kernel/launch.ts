@@ -2,6 +2,9 @@ import type { Engine } from '../engine/engine.ts'
 import { ShapeError } from '../errors.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
+/** What an exp, erf, tanh or sigmoid counts for in kernels that do little else. */
+export const TRANSCENDENTAL_FLOPS = 8
+
 /**
  * Counts one launch of a kernel: `flops` operations over these tensors, each moved once. Every public kernel calls it before its engine,
  * so all engines, the `shape` engine included, report the same cost for the same work.

@@ -6,6 +6,11 @@ import { launch } from './launch.ts'
 import { reduceTo, sum } from './reduce.ts'
 import { square, unary } from './unary.ts'
 
+/** Of an element: the sum; for the variance difference, square and sum; difference, deviation, weight and bias. */
+export const LAYER_NORM_FLOPS = 8
+/** x̂ 2, g 1, both means 3, dx 4, dWeight 2, dBias 1. */
+export const LAYER_NORM_PULLBACK_FLOPS = 13
+
 export interface Normalized<A extends Axes> {
   readonly value: Tensor<A>
   /** Row means, (…, 1). */
@@ -36,7 +41,7 @@ export const layerNorm = <A extends Axes>(
   const statistics = statisticsShape(x)
   const mean = empty(x.engine, statistics)
   const deviation = empty(x.engine, statistics)
-  launch(x.engine, 8 * x.size, x, weight, bias, value, mean, deviation)
+  launch(x.engine, LAYER_NORM_FLOPS * x.size, x, weight, bias, value, mean, deviation)
   override(
     value.storage,
     mean.storage,
@@ -98,7 +103,7 @@ export const layerNormPullback = <A extends Axes>(
   const dx = empty<A>(x.engine, x.shape)
   const dWeight = weight === null ? null : empty(x.engine, columns)
   const dBias = hasBias ? empty(x.engine, columns) : null
-  launch(x.engine, 14 * x.size, dy, x, weight, mean, deviation, dx, dWeight, dBias)
+  launch(x.engine, LAYER_NORM_PULLBACK_FLOPS * x.size, dy, x, weight, mean, deviation, dx, dWeight, dBias)
   override(
     dx.storage,
     dWeight?.storage ?? null,

@@ -1,13 +1,10 @@
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
 import { expectShape, replaceAt, rowsOf } from './axis.ts'
-import { add, multiply, scalar, subtract } from './binary.ts'
-import { launch } from './launch.ts'
+import { add, multiply, oneMinus } from './binary.ts'
+import { launch, TRANSCENDENTAL_FLOPS } from './launch.ts'
 import { concat, split } from './slice.ts'
 import { square, unary } from './unary.ts'
-
-/** What a tanh or a sigmoid costs in the count of operations. */
-const TRANSCENDENTAL_FLOPS = 8
 
 export interface CellState<A extends Axes> {
   readonly hidden: Tensor<A>
@@ -64,7 +61,6 @@ export const lstmCellPullback = <A extends Axes>(
   if (override === undefined)
     return scope(() => {
       const { input, forget, candidate, output, bounded } = parts(gates, cell)
-      const oneMinus = (x: Tensor): Tensor => subtract(scalar(x, 1), x)
       const slope = (gate: Tensor): Tensor => multiply(gate, oneMinus(gate))
       const through = add(dCell, multiply(multiply(dHidden, output), oneMinus(square(bounded))))
       const dGates = concat(

@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts'
 import { scope } from '../tensor/scope.ts'
 import { empty, type Shape, type Tensor, tensor } from '../tensor/tensor.ts'
 import { expectShape } from './axis.ts'
-import { binary, multiply, scalar, scale, subtract } from './binary.ts'
+import { binary, multiply, oneMinus, scale, subtract } from './binary.ts'
 import type { Planes } from './convolution.ts'
 import { full } from './fill.ts'
 import { scatterAdd } from './gather.ts'
@@ -81,7 +81,7 @@ export const maxPoolPullback = (dy: Tensor, x: Tensor, options: PoolOptions): Te
       for (let k = 0; k < window; k++) {
         const one = slice(seen, 0, k, 1)
         const isNumber = binary('greaterEqual', one, one)
-        const isLargest = binary('maximum', binary('greaterEqual', one, largest), subtract(scalar(one, 1), isNumber))
+        const isLargest = binary('maximum', binary('greaterEqual', one, largest), oneMinus(isNumber))
         const equal = multiply(isLargest, slice(inside, 0, k, 1))
         const takes = multiply(equal, free)
         free = subtract(free, takes)

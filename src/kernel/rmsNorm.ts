@@ -7,6 +7,11 @@ import { type Normalized, type NormGradients, pullThrough, statisticsShape } fro
 import { reduceTo, sum } from './reduce.ts'
 import { square, unary } from './unary.ts'
 
+/** Of an element: square, sum, deviation and weight. */
+const FLOPS = 4
+/** x̂ 1, g 1, the mean 2, dx 3, dWeight 2. */
+const PULLBACK_FLOPS = 9
+
 type Scaled<A extends Axes> = Pick<Normalized<A>, 'value' | 'deviation'>
 
 /**
@@ -19,7 +24,7 @@ export const rmsNorm = <A extends Axes>(x: Tensor<A>, weight: Tensor | null, eps
   if (override === undefined) return derivedRmsNorm(x, weight, epsilon)
   const value = empty<A>(x.engine, x.shape)
   const deviation = empty(x.engine, statisticsShape(x))
-  launch(x.engine, 4 * x.size, x, weight, value, deviation)
+  launch(x.engine, FLOPS * x.size, x, weight, value, deviation)
   override(value.storage, deviation.storage, x.storage, weight?.storage ?? null, epsilon, rowsOf(x))
   return { value, deviation }
 }
@@ -52,7 +57,7 @@ export const rmsNormPullback = <A extends Axes>(
     })
   const dx = empty<A>(x.engine, x.shape)
   const dWeight = weight === null ? null : empty(x.engine, columns)
-  launch(x.engine, 10 * x.size, dy, x, weight, deviation, dx, dWeight)
+  launch(x.engine, PULLBACK_FLOPS * x.size, dy, x, weight, deviation, dx, dWeight)
   override(
     dx.storage,
     dWeight?.storage ?? null,
