@@ -20,8 +20,8 @@ export interface Flat {
   readonly plain: Json
 }
 
-/** Codecs of states, for machines that say what theirs look like. */
-export const tensorCodec = guard('a tensor', (value): value is Tensor => value instanceof Tensor)
+const tensorCodec = guard('a tensor', (value): value is Tensor => value instanceof Tensor)
+/** A codec of states, for machines that say what theirs look like. */
 export const namedCodec: t.Type<Named, Named, unknown> = t.readonly(
   t.record(t.string, tensorCodec, 'a record of tensors'),
   'a record of tensors',

@@ -16,7 +16,7 @@ export interface MacrotaskScheduler {
 type Schedule = MacrotaskScheduler['schedule']
 
 /** Node: runs after the poll phase, so that timers, signals and sockets come first. */
-export const viaImmediate: Schedule = work => {
+const viaImmediate: Schedule = work => {
   const handle = setImmediate(work)
   return { unsubscribe: () => clearImmediate(handle) }
 }

@@ -9,7 +9,7 @@ export interface StepCount {
   readonly step: number
 }
 
-export const stepCountCodec: t.Type<StepCount, StepCount, unknown> = t.readonly(
+const stepCountCodec: t.Type<StepCount, StepCount, unknown> = t.readonly(
   t.type({ step: naturalNumber }, 'a step count'),
 )
 

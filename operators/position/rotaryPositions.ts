@@ -18,7 +18,7 @@ interface Tables {
 }
 
 /** cos and sin of p θ^(-2i/headWidth), (time, headWidth / 2), for positions offset …; in f64, since f32 angles lose what law N6 promises. */
-export const rotaryTables = (offset: number, time: number, headWidth: number, theta: number): Tables => {
+const rotaryTables = (offset: number, time: number, headWidth: number, theta: number): Tables => {
   const half = headWidth / 2
   const cosine = new Float64Array(time * half)
   const sine = new Float64Array(time * half)

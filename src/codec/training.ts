@@ -17,7 +17,7 @@ import {
 import { fromText } from './flag.ts'
 
 /** Options of the optimizer and its schedule, whatever is trained. */
-export const optimizerFields = {
+const optimizerFields = {
   steps: withDefault(fromText(positiveInteger), 2000),
   /** Highest learning rate, reached after `warmup` steps. */
   learningRate: withDefault(fromText(positiveNumber), 1e-3),

@@ -9,9 +9,6 @@ import type { Gpt2Config } from '../codec/gpt2.ts'
 import { InputError } from '../errors.ts'
 import type { HostTensor, HostTensors } from './hostTensor.ts'
 
-/** The layout of linear weights in GPT-2 checkpoints. */
-export const GPT2_LINEAR_LAYOUT = 'in, out'
-
 const PREFIX = 'transformer.'
 /** Causal masks that old checkpoints carry as buffers. */
 const BUFFER = /^h\.\d+\.attn\.(bias|masked_bias)$/

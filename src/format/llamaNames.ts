@@ -9,9 +9,6 @@ import type { LlamaConfig } from '../codec/llama.ts'
 import { InputError } from '../errors.ts'
 import type { HostTensor, HostTensors } from './hostTensor.ts'
 
-/** The layout of linear weights in Llama checkpoints. */
-export const LLAMA_LINEAR_LAYOUT = 'out, in'
-
 const PREFIX = 'model.'
 const HEAD = 'lm_head.weight'
 /** It and, in 8-bit blocks, its scales. */

@@ -9,7 +9,7 @@ const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 const WIDTH_AT = 16
 const HEADER = WIDTH_AT + 8
 
-export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte)
+const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte)
 
 /** One picture, grey or colour. `where` names the file in errors. */
 export const readPng = (bytes: Uint8Array, where: string): E.Either<InputError, Pictures> => {

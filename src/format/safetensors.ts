@@ -131,7 +131,7 @@ const tensorsOf = (
 }
 
 /** A view as a host tensor; copies only where the file did not align it. */
-export const viewTensor = ({ dtype, shape, bytes }: TensorView): HostTensor => hostTensor(dtype, shape, bytes)
+const viewTensor = ({ dtype, shape, bytes }: TensorView): HostTensor => hostTensor(dtype, shape, bytes)
 
 /** All tensors of a file, by name. */
 export const hostTensors = (file: Safetensors): HostTensors =>

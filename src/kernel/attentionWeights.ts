@@ -51,7 +51,7 @@ const keysFromHeads = <A extends Axes>(
 }
 
 /** 0 where query i may see key j, else -infinity; (queries, keys). */
-export const causalMask = (beside: Tensor, queries: number, keys: number): Tensor =>
+const causalMask = (beside: Tensor, queries: number, keys: number): Tensor =>
   tensor(
     beside.engine,
     [queries, keys],
