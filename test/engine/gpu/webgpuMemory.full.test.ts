@@ -123,32 +123,26 @@ else {
   })
 
   if (found.software)
-    for (const [what, usage] of [
-      ['of a tensor', 128],
-      ['of what is read back', 1],
-    ] as const)
-      test(`memory that the device has not, ${what}, is named as the cause and ends the engine`, async t => {
+    for (const what of ['a tensor', 'what is read back'])
+      test(`memory that the device has not, for ${what}, is named as the cause and ends the engine`, async t => {
         const engine = open()
         await engine.ready
         const { device } = engine
         if (device === null) throw new Error('a device that is ready')
+        // SwiftShader says that it has a GiB in one piece, and has not.
+        const most = device.limits.maxBufferSize
         const make = device.createBuffer.bind(device)
-        // SwiftShader has no GiB in one piece, though it says so.
-        device.createBuffer = descriptor =>
-          make((descriptor.usage & usage) === 0 ? descriptor : { ...descriptor, size: device.limits.maxBufferSize })
-        const x = storageOf(engine, [1])
-        const y = engine.allocate(1)
-        engine.primitives.unary('exp', y, x, 1)
-        const error = await Promise.resolve(engine.read(y, 1)).catch((reason: unknown) => reason)
+        if (what !== 'a tensor')
+          device.createBuffer = descriptor =>
+            make({ ...descriptor, size: descriptor.usage & 1 ? most : descriptor.size })
+        const x = engine.allocate(what === 'a tensor' ? most / 4 : 1)
+        engine.primitives.fill(x, 1, x.size)
+        const error = await Promise.resolve(engine.read(x, 1)).catch((reason: unknown) => reason)
         t.ok(error instanceof EngineError && !error.usable, String(error))
         t.match(String(error), /the GPU's memory is exhausted: .+; the engine is not usable any more$/)
-        t.equal(
-          thrown(() => engine.allocate(1)),
-          error,
-          'later calls throw it again',
-        )
+        const later = thrown(() => engine.allocate(1))
+        t.equal(later, error, 'later calls throw it again')
         engine.free(x)
-        engine.free(y)
         t.equal(engine.counter.allocated, engine.counter.freed, 'S15 freeing still works')
         t.end()
       })
@@ -165,8 +159,9 @@ else {
     t.end()
   })
 
-  test('K1 attention whose tables are longer than one piece', async t => {
-    // Four heads of 2,900 x 2,900 scores: 134.6 MB of the 134.2 that a table takes.
+  test('attention whose tables are longer than one piece is that of the wasm engine to 1e-4', async t => {
+    // Four heads of 2,900 x 2,900 scores: 134.6 MB of the 134.2 that a table takes. Deriving the bound of law K1 takes four minutes at this
+    // size, and 0.003 of it is used: the wasm engine stands in, and a piece that is missing or misplaced is off by far more than 1e-4.
     const [time, options] = [2900, { heads: 4, keyValueHeads: 2, causal: true }]
     const run = (engine: Engine) => {
       const wave = (width: number, phase: number) =>
