@@ -1,4 +1,5 @@
 /** `auto` takes a GPU of real hardware and no other: adapters are told by what they say of themselves. */
+import { spawnSync } from 'node:child_process'
 import test from 'tape'
 import { findAdapter } from '../../src/engine/gpu/webgpu/adapter.ts'
 import { openEngine } from '../../src/engine/open.ts'
@@ -88,5 +89,22 @@ test('auto goes to wasm where asking for an adapter fails', async t => {
   )
   t.equal(engine.name, 'wasm')
   t.match(reason, /WebGPU finds no adapter: the driver crashed/)
+  t.end()
+})
+
+test('auto goes to the reference where there is no WebAssembly', async t => {
+  const program = `
+    import { openEngine } from ${JSON.stringify(new URL('../../src/engine/open.ts', import.meta.url).href)}
+    const { engine, reason } = await openEngine('auto', { noGpu: 'no GPU in /dev' })
+    console.log(JSON.stringify({ name: engine.name, reason }))`
+  const opened = (...flags: readonly string[]) => {
+    const run = ['--import', 'tsx', '--input-type=module', '-e', program]
+    const { stdout } = spawnSync(process.execPath, [...flags, ...run], { encoding: 'utf8' })
+    return JSON.parse(stdout)
+  }
+  const { name, reason } = opened('--no-expose-wasm')
+  t.equal(name, 'reference')
+  t.match(reason, /^no GPU in \/dev; WebAssembly SIMD does not run here: .*WebAssembly/, reason)
+  t.equal(opened().name, 'wasm', 'negative control: with WebAssembly it does not')
   t.end()
 })
