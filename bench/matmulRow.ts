@@ -9,7 +9,7 @@ import { gigaflops, matmulOf, squareOf, timesOf } from './matmul.ts'
 import { alternate, checkEqual, median } from './measure.ts'
 import { benchEngine } from './ours.ts'
 import { numberIn, numbersIn } from './peer.ts'
-import { figure, percent } from './results.ts'
+import { figure, percent, share } from './results.ts'
 import { roofline } from './roofline.ts'
 import { higherIsBetter, orReason, type Row } from './row.ts'
 
@@ -72,11 +72,12 @@ export const matmulRow = (n: number): Row => ({
     const relaxed = { backend: engine.backend, rate: median(both.ours), ceiling: fused ?? multiplyAdd }
     const simd = { backend: plainEngine.backend, rate: median(both.theirs), ceiling: multiplyAdd }
     const binaries = relaxed.backend === simd.backend ? [simd] : [relaxed, simd]
+    const shares = binaries.map(({ rate, ceiling }) => share(rate, ceiling))
     return {
       value,
       peerValue: best?.theirs ?? null,
       ratio: higherIsBetter(value, best?.theirs ?? null),
-      further: { [SHARE]: Math.min(...binaries.map(({ rate, ceiling }) => rate / ceiling)) },
+      further: { [SHARE]: shares.includes(null) ? null : Math.min(...shares.map(Number)) },
       threads: THREADS,
       runs: tools.pairs,
       note: [

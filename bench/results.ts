@@ -27,7 +27,10 @@ export const record = (folder: string, result: Result): void => {
 export const figure = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
 
-/** A rate of a measured peak. One above it says that the peak was none. */
+/** A rate's share of a measured peak; null above it, since the peak was none then. */
+export const share = (rate: number, peak: number): number | null => (rate > peak ? null : rate / peak)
+
+/** The same to be read. */
 export const percent = (rate: number, peak: number): string =>
   `${((100 * rate) / peak).toFixed(0)} %${rate > peak ? ' (MORE THAN THE MEASURED PEAK: measure again)' : ''}`
 
