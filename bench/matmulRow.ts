@@ -77,7 +77,7 @@ export const matmulRow = (n: number): Row => ({
       value,
       peerValue: best?.theirs ?? null,
       ratio: higherIsBetter(value, best?.theirs ?? null),
-      further: { [SHARE]: shares.includes(null) ? null : Math.min(...shares.map(Number)) },
+      further: { [SHARE]: shares.reduce((a, b) => (a === null || b === null ? null : Math.min(a, b))) },
       threads: THREADS,
       runs: tools.pairs,
       note: [
