@@ -7,7 +7,7 @@ import type { Hidden } from './hidden.ts'
 
 /** (planes, one vector a picture) -> planes with each number of the vector added to its channel: (batch, channels, height, width) and (batch, 1, channels). Laws D4, D5. */
 export const addChannels: Operator<readonly [Planes, Hidden], Planes> = (_, [x, vector]) => {
-  const [batch = 0, channels = 0] = x.shape
+  const [batch, channels] = x.shape
   const shape = [batch, channels, 1, 1]
   return {
     value: scope(() => add(x, vector.share(shape))),

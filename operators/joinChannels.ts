@@ -4,7 +4,7 @@ import type { Planes } from './convolution/planes.ts'
 
 /** Two pictures' channels one after the other: a skip connection (Ronneberger et al., arXiv 1505.04597). The pullback cuts (law D5). */
 export const joinChannels: Operator<readonly [Planes, Planes], Planes> = (_, [x, y]) => {
-  const [first = 0, second = 0] = [x.shape[1], y.shape[1]]
+  const [first, second] = [x.shape[1], y.shape[1]]
   return {
     value: concat<readonly ['batch', 'channels', 'height', 'width']>([x, y], 1),
     state: {},

@@ -35,7 +35,7 @@ export const noKeys = (beside: Tensor, queries: number, valueWidth: number): Att
 /** The state of these keys: query (queries, d), key (keys, d), value (keys, value width); scores scaled by 1/√d. */
 export const stateOfKeys = (query: Tensor, key: Tensor, value: Tensor): AttentionState =>
   scope(() => {
-    const scores = scale(matmulTransposed(query, key, { transposeY: true }), 1 / Math.sqrt(query.shape[1] ?? 1))
+    const scores = scale(matmulTransposed(query, key, { transposeY: true }), 1 / Math.sqrt(query.shape[1]))
     const highest = binary('maximum', max(scores, -1), scalar(scores, LOWEST))
     const powers = exp(subtract(scores, highest))
     return {

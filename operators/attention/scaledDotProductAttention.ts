@@ -36,7 +36,7 @@ export const scaledDotProductAttention =
     const state: Record<string, Tensor> = {}
     const key = cached ? remember(c, 'key', newKey, c.capacity, state) : newKey
     const value = c.capacity !== null ? remember(c, 'value', newValue, c.capacity, state) : newValue
-    const [, time = 0] = newKey.shape
+    const [, time] = newKey.shape
     const within = cached ? { keys: c.offset + time, ...options } : options
     /** Of the gradients of the whole cache, those of the positions that came with this input. */
     const own = <A extends Axes>(gradient: Tensor<A>): Tensor<A> =>
@@ -82,7 +82,7 @@ const remember = <A extends Axes>(
   capacity: number,
   state: Record<string, Tensor>,
 ): Tensor<A> => {
-  const [batch = 0, , width = 0] = rows.shape
+  const [batch, , width] = rows.shape
   const path = pathOf(c, name)
   const appended = append(c.state[path] ?? zeros(rows.engine, [batch, capacity, width]), rows, c.offset)
   state[path] = appended

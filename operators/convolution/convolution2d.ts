@@ -35,7 +35,7 @@ export const convolution2d = ({ name, outputs, bias = true, init, ...options }: 
   const [weightName, biasName] = [`${name}.weight`, `${name}.bias`]
   const [kernelHeight, kernelWidth] = pairOf(kernel)
   const operator: Operator<Planes, Planes> = (c, x) => {
-    const [, channels = 0, height = 0, width = 0] = x.shape
+    const [, channels, height, width] = x.shape
     const inputs = channels / (window.groups ?? 1)
     const first = init ?? fanInInit(inputs * kernelHeight * kernelWidth)
     const weight = parameter(c, weightName, [outputs, inputs, kernelHeight, kernelWidth], first)

@@ -11,7 +11,7 @@ const ORDER = [0, 2, 4, 1, 3, 5]
 
 const cut = (x: Planes, down: number, across: number): Hidden =>
   scope(() => {
-    const [batch = 0, channels = 0, height = 0, width = 0] = x.shape
+    const [batch, channels, height, width] = x.shape
     const [rows, columns] = [height / down, width / across]
     return permute(x.share([batch, channels, rows, down, columns, across]), ORDER).share([
       batch,
@@ -22,7 +22,7 @@ const cut = (x: Planes, down: number, across: number): Hidden =>
 
 const join = (x: Hidden, down: number, across: number, [height, width]: readonly [number, number]): Planes =>
   scope(() => {
-    const [batch = 0, , length = 0] = x.shape
+    const [batch, , length] = x.shape
     const [rows, columns, channels] = [height / down, width / across, length / (down * across)]
     return permute(x.share([batch, rows, columns, channels, down, across]), inverseOrder(ORDER)).share([
       batch,
@@ -39,7 +39,7 @@ const join = (x: Hidden, down: number, across: number, [height, width]: readonly
 export const patchify = (patch: Pair): Operator<Planes, Hidden> => {
   const [down, across] = pairOf(patch)
   return (_, x) => {
-    const [, , height = 0, width = 0] = x.shape
+    const [, , height, width] = x.shape
     if (height % down !== 0 || width % across !== 0)
       throw new ShapeError(`patchify: patches of [${patch}] do not fit planes [${height},${width}]`)
     return {

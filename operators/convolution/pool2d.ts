@@ -22,7 +22,7 @@ export const averagePool2d = (options: PoolOptions): Operator<Planes, Planes> =>
   const [height, width] = pairOf(options.window)
   const share = 1 / (height * width)
   return (_, x) => {
-    const plane = [x.shape[2] ?? 0, x.shape[3] ?? 0] as const
+    const plane = [x.shape[2], x.shape[3]] as const
     return {
       value: sumPool(x, share, options),
       state: {},
@@ -34,7 +34,7 @@ export const averagePool2d = (options: PoolOptions): Operator<Planes, Planes> =>
 
 /** The mean of each plane: (batch, channels, height, width) -> (batch, channels). Laws D3-D5. */
 export const globalAveragePool: Operator<Planes, Tensor<readonly ['batch', 'channels']>> = (_, x) => {
-  const [batch = 0, channels = 0, height = 0, width = 0] = x.shape
+  const [batch, channels, height, width] = x.shape
   const [flat, share] = [[batch, channels, height * width], 1 / (height * width)]
   return {
     value: scope(() => scale(sum(x.share(flat), 2), share).share([batch, channels])),

@@ -28,7 +28,7 @@ export const transposedConvolution2d = (options: TransposedConvolution2dOptions)
   const lengthOf = (length: number, axis: 0 | 1): number =>
     (length - 1) * steps[axis] - 2 * around[axis] + apart[axis] * (sizes[axis] - 1) + more[axis] + 1
   return (c, x) => {
-    const [, channels = 0, height = 0, width = 0] = x.shape
+    const [, channels, height, width] = x.shape
     const first = init ?? fanInInit((channels / groups) * sizes[0] * sizes[1])
     const weight = parameter(c, weightName, [channels, outputs / groups, ...sizes], first)
     const offset = bias ? parameter(c, biasName, [outputs], zerosInit) : null

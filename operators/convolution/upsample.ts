@@ -11,7 +11,7 @@ import type { Planes } from './planes.ts'
 export const upsampleNearest = (factor: Pair): Operator<Planes, Planes> => {
   const [down, across] = pairOf(factor)
   return (_, x) => {
-    const [, , height = 0, width = 0] = x.shape
+    const [, , height, width] = x.shape
     return {
       value: spread(x, 1, [height * down, width * across], { window: factor }),
       state: {},
@@ -28,7 +28,7 @@ export const upsampleNearest = (factor: Pair): Operator<Planes, Planes> => {
 export const upsampleBilinear = (factor: Pair): Operator<Planes, Planes> => {
   const [down, across] = pairOf(factor)
   return (_, x) => {
-    const [, , height = 0, width = 0] = x.shape
+    const [, , height, width] = x.shape
     const [ofHeight, ofWidth] = [interpolation(x, height, down), interpolation(x, width, across)]
     return {
       value: scope(() => alongLast(alongLast(x, ofWidth, true), ofHeight, true)),

@@ -37,8 +37,7 @@ export const predictor =
   (x, { time }) =>
     scope(
       () =>
-        model(context(parameters, { differentiable: false, ...more }), [x.share<A>(), times(time, x.shape[0] ?? 1)])
-          .value,
+        model(context(parameters, { differentiable: false, ...more }), [x.share<A>(), times(time, x.shape[0])]).value,
     )
 
 /** A conditional model that is told the same thing every time. */
@@ -77,8 +76,8 @@ export const denoiser =
   (x, at) =>
     scope(() => {
       const output = predict(x, at)
-      const channels = x.shape[1] ?? 1
-      const [mean = output, variance = null] = learnedVariance ? split(output, 1, [channels, channels]) : [output]
+      const channels = x.shape[1]
+      const [mean, variance = null] = learnedVariance ? split(output, 1, [channels, channels]) : [output]
       const estimate = separate(prediction, x, mean, at)
       const x0 = clip === undefined ? estimate.x0 : clamp(estimate.x0, clip)
       return {

@@ -8,7 +8,7 @@ export const slerp = (x: ArrayLike<number>, y: ArrayLike<number>, s: number): Fl
   if (x.length !== y.length) throw new ShapeError(`slerp: ${x.length} and ${y.length} numbers`)
   let [product, xx, yy] = [0, 0, 0]
   for (let i = 0; i < x.length; i++) {
-    const [a = 0, b = 0] = [x[i], y[i]]
+    const [a, b] = [x[i], y[i]]
     product += a * b
     xx += a * a
     yy += b * b
@@ -16,5 +16,5 @@ export const slerp = (x: ArrayLike<number>, y: ArrayLike<number>, s: number): Fl
   const angle = Math.acos(Math.min(1, Math.max(-1, product / Math.sqrt(xx * yy))))
   const sine = Math.sin(angle)
   const [p, q] = sine < 1e-9 ? [1 - s, s] : [Math.sin((1 - s) * angle) / sine, Math.sin(s * angle) / sine]
-  return Float64Array.from(x, (a, i) => p * a + q * (y[i] ?? 0))
+  return Float64Array.from(x, (a, i) => p * a + q * y[i])
 }

@@ -26,7 +26,7 @@ export const timeEmbedding = (
   const values = new Float64Array(times.length * width)
   for (let row = 0; row < times.length; row++)
     for (let i = 0; i < half; i++) {
-      const angle = (times[row] ?? 0) * (frequencies[i] ?? 0)
+      const angle = times[row] * frequencies[i]
       values[row * width + i] = Math.sin(angle)
       values[row * width + half + i] = Math.cos(angle)
     }

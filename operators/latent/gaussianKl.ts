@@ -11,7 +11,7 @@ import type { Planes } from '../convolution/planes.ts'
  * σ = 1 alone. Source: Kingma & Welling, arXiv 1312.6114, appendix B. Laws X9, D4.
  */
 export const gaussianKl: Operator<readonly [Planes, Planes], Tensor<readonly []>> = (_, [mean, logVariance]) => {
-  const share = 1 / (2 * (mean.shape[0] ?? 1))
+  const share = 1 / (2 * mean.shape[0])
   const { value, excess } = scope(() => {
     // σ² - 1
     const excess = subtract(exp(logVariance), scalar(logVariance, 1))

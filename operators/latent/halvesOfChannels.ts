@@ -5,7 +5,7 @@ import type { Planes } from '../convolution/planes.ts'
 
 /** Planes cut in the middle of their channels; the pullback joins again (law D5). */
 export const halvesOfChannels: Operator<Planes, readonly [Planes, Planes]> = (_, x) => {
-  const half = (x.shape[1] ?? 0) / 2
+  const half = x.shape[1] / 2
   if (!Number.isInteger(half)) throw new ShapeError(`shape [${x.shape}] has no two halves of channels`)
   return {
     value: [slice(x, 1, 0, half), slice(x, 1, half, half)],

@@ -22,7 +22,7 @@ export interface BatchNormOptions {
 /** x (batch, channels, …) as one row a channel. */
 const channelRows = (x: Tensor): Tensor =>
   scope(() => {
-    const [batch = 0, channels = 0, ...plane] = x.shape
+    const [batch, channels, ...plane] = x.shape
     const positions = sizeOf(plane)
     return permute(x.share([batch, channels, positions]), [1, 0, 2]).share([channels, batch * positions])
   })
@@ -30,7 +30,7 @@ const channelRows = (x: Tensor): Tensor =>
 /** Rows back to the shape of x. */
 const likeInput = <A extends Axes>(rows: Tensor, x: Tensor<A>): Tensor<A> =>
   scope(() => {
-    const [batch = 0, channels = 0, ...plane] = x.shape
+    const [batch, channels, ...plane] = x.shape
     return permute(rows.share([channels, batch, sizeOf(plane)]), [1, 0, 2]).share<A>(x.shape)
   })
 
@@ -46,10 +46,10 @@ export const batchNorm = ({ name, epsilon = 1e-5, momentum = 0.1 }: BatchNormOpt
     const path = pathOf(c, key)
     const found = c.state[path] ?? c.parameters[path]
     if (found !== undefined) expectShape(path, found.shape, x.shape.slice(1, 2))
-    return found ?? full(x.engine, [x.shape[1] ?? 0], first)
+    return found ?? full(x.engine, [x.shape[1]], first)
   }
   return <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    const channels = x.shape[1] ?? 0
+    const channels = x.shape[1]
     const column = [channels, 1]
     const weight = parameter(c, weightName, [channels], onesInit).share(column)
     const bias = parameter(c, biasName, [channels], zerosInit).share(column)

@@ -16,7 +16,7 @@ export interface GroupNormOptions {
 export const groupNorm = ({ name, groups, epsilon = 1e-5 }: GroupNormOptions) => {
   const [weightName, biasName] = [`${name}.weight`, `${name}.bias`]
   return <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    const channels = [x.shape[1] ?? 0]
+    const channels = [x.shape[1]]
     const weight = parameter(c, weightName, channels, onesInit)
     const bias = parameter(c, biasName, channels, zerosInit)
     const normalized = normalize(x, groups, weight, bias, epsilon)

@@ -19,7 +19,7 @@ export const learnedPositions = ({ name, positions, width }: LearnedPositionsOpt
   const weightName = `${name}.weight`
   return (c, x) => {
     const table = parameter(c, weightName, [positions, width], normalInit(GPT2_DEVIATION))
-    const [, time = 0] = x.shape
+    const [, time] = x.shape
     const { offset } = c
     if (offset + time > positions)
       throw new InputError(`position ${offset + time} is past the model's context of ${positions}`)

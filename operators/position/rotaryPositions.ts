@@ -51,7 +51,7 @@ const tablesOn = (engine: Engine, offset: number, time: number, { headWidth, the
 export const rotaryPositions =
   (options: RotaryOptions) =>
   <A extends Axes>(c: Context, x: Tensor<A>): Pulled<Tensor<A>, Tensor<A>> => {
-    const { cosine, sine } = tablesOn(x.engine, c.offset, x.shape[1] ?? 0, options)
+    const { cosine, sine } = tablesOn(x.engine, c.offset, x.shape[1], options)
     return {
       value: rotary(x, cosine, sine, options.heads, false),
       state: {},

@@ -24,7 +24,7 @@ export const sinusoidalTable = (offset: number, time: number, width: number): Fl
 
 /** x + PE. */
 export const sinusoidalPositions: Operator<Hidden, Hidden> = (c, x) => {
-  const [, time = 0, width = 0] = x.shape
+  const [, time, width] = x.shape
   const value = scope(() => add(x, tensor(x.engine, [time, width], sinusoidalTable(c.offset, time, width))))
   return { value, state: {}, saved: [], pullback: dy => [{}, dy] }
 }

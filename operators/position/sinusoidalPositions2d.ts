@@ -28,7 +28,7 @@ export const sinusoidalTable2d = (rows: number, columns: number, width: number):
 export const sinusoidalPositions2d =
   (rows: number): Operator<Hidden, Hidden> =>
   (_, x) => {
-    const [, time = 0, width = 0] = x.shape
+    const [, time, width] = x.shape
     if (time % rows !== 0) throw new ShapeError(`sinusoidal positions of a grid: ${time} positions in ${rows} rows`)
     const value = scope(() => add(x, tensor(x.engine, [time, width], sinusoidalTable2d(rows, time / rows, width))))
     return { value, state: {}, saved: [], pullback: dy => [{}, dy] }

@@ -11,11 +11,11 @@ import { type CellOptions, cellInit, type Features } from './lstmCell.ts'
  */
 export const gruCell = ({ width, suffix = '' }: CellOptions) => {
   const names = ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'].map(name => `${name}${suffix}`)
-  const [ofInput = '', ofHidden = '', biasOfInput = '', biasOfHidden = ''] = names
+  const [ofInput, ofHidden, biasOfInput, biasOfHidden] = names
   const operator: Operator<readonly [Features, Features], Features> = (c, [x, h]) => {
     const init = cellInit(width)
     const [w, u] = [
-      parameter(c, ofInput, [3 * width, x.shape[1] ?? 0], init),
+      parameter(c, ofInput, [3 * width, x.shape[1]], init),
       parameter(c, ofHidden, [3 * width, width], init),
     ]
     const [a, b] = [parameter(c, biasOfInput, [3 * width], init), parameter(c, biasOfHidden, [3 * width], init)]

@@ -25,14 +25,14 @@ export const cellInit = (width: number): Initializer => normalInit(1 / Math.sqrt
  */
 export const lstmCell = ({ width, suffix = '' }: CellOptions) => {
   const names = ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'].map(name => `${name}${suffix}`)
-  const [ofInput = '', ofHidden = '', biasOfInput = '', biasOfHidden = ''] = names
+  const [ofInput, ofHidden, biasOfInput, biasOfHidden] = names
   const operator: Operator<readonly [Features, Features, Features], readonly [Features, Features]> = (
     c,
     [x, h, cell],
   ) => {
     const init = cellInit(width)
     const [w, u] = [
-      parameter(c, ofInput, [4 * width, x.shape[1] ?? 0], init),
+      parameter(c, ofInput, [4 * width, x.shape[1]], init),
       parameter(c, ofHidden, [4 * width, width], init),
     ]
     const [a, b] = [parameter(c, biasOfInput, [4 * width], init), parameter(c, biasOfHidden, [4 * width], init)]

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { InputError } from '../errors.ts'
 
-const message = (error: unknown) => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+const message = (error: unknown) => (error instanceof Error ? error.message.split('\n')[0] : String(error))
 
 /** UTF-8 bytes as text; invalid UTF-8 is an InputError. A leading byte-order mark is dropped. */
 export const utf8 = (bytes: Uint8Array, where: string): E.Either<InputError, string> =>

@@ -32,7 +32,7 @@ export const readCifar10 = (bytes: Uint8Array, where: string): E.Either<InputErr
   const pixels = new Uint8Array(count * SIZE)
   const labels = new Int32Array(count)
   for (let i = 0; i < count; i++) {
-    const label = bytes[i * RECORD] ?? 0
+    const label = bytes[i * RECORD]
     if (label >= cifar10Classes.length)
       return E.left(new InputError(`${where}: record ${i}: expected a label below 10, found ${label}`))
     labels[i] = label

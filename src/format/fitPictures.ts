@@ -32,7 +32,7 @@ export const fitPictures = (pictures: Pictures, size: Pick<Pictures, 'height' | 
       for (const column of columns) {
         let mean = 0
         for (const [y, down] of row)
-          for (const [x, along] of column) mean += down * along * (pixels[(plane * height + y) * width + x] ?? 0)
+          for (const [x, along] of column) mean += down * along * pixels[(plane * height + y) * width + x]
         fitted[at++] = Math.round(mean)
       }
   return { count, channels, ...size, pixels: fitted }

@@ -14,7 +14,7 @@ const opaque = (frame: Pictures): Uint8ClampedArray<ArrayBuffer> => {
   const { channels } = frame
   const samples = interleaved(frame)
   return Uint8ClampedArray.from({ length: frame.height * frame.width * 4 }, (_, i) =>
-    i % 4 === 3 ? 255 : (samples[Math.floor(i / 4) * channels + Math.min(i % 4, channels - 1)] ?? 0),
+    i % 4 === 3 ? 255 : samples[Math.floor(i / 4) * channels + Math.min(i % 4, channels - 1)],
   )
 }
 

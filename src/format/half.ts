@@ -63,14 +63,14 @@ const quietUnlessPayload = (payload: number, quiet: number): number => (payload 
 
 const widen = (each: (half: number) => number) => (halves: Uint16Array) => {
   const out = new Uint32Array(halves.length)
-  for (let i = 0; i < halves.length; i++) out[i] = each(halves[i] ?? 0)
+  for (let i = 0; i < halves.length; i++) out[i] = each(halves[i])
   return new Float32Array(out.buffer)
 }
 
 const narrow = (each: (bits: number) => number) => (values: Float32Array) => {
   const bits = patterns(values)
   const out = new Uint16Array(values.length)
-  for (let i = 0; i < values.length; i++) out[i] = each(bits[i] ?? 0)
+  for (let i = 0; i < values.length; i++) out[i] = each(bits[i])
   return out
 }
 

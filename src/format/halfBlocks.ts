@@ -7,7 +7,7 @@ const RESET = '\u001b[0m'
 /** One picture as lines of text for a terminal of 24-bit colour, two rows of pixels a line; an odd last row is on the terminal's own ground. Colours are set where they change. */
 export const halfBlocks = ({ channels, height, width, pixels }: Pictures): string => {
   const colour = (x: number, y: number): string =>
-    [0, 1, 2].map(channel => pixels[(Math.min(channel, channels - 1) * height + y) * width + x] ?? 0).join(';')
+    [0, 1, 2].map(channel => pixels[(Math.min(channel, channels - 1) * height + y) * width + x]).join(';')
   const line = (y: number): string => {
     let [text, upper, lower] = ['', '', '']
     for (let x = 0; x < width; x++) {

@@ -46,7 +46,7 @@ export const pictureGrid = (pictures: Pictures, options: GridOptions = {}): Pict
       for (let y = 0; y < pictures.height * zoom; y++)
         for (let x = 0; x < pictures.width * zoom; x++) {
           const from = (channel * pictures.height + Math.floor(y / zoom)) * pictures.width + Math.floor(x / zoom)
-          grid[(channel * height + top + y) * width + left + x] = pixels[i * size + from] ?? 0
+          grid[(channel * height + top + y) * width + left + x] = pixels[i * size + from]
         }
   }
   return { count: 1, channels, height, width, pixels: grid }

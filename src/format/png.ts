@@ -40,7 +40,7 @@ const samplesOf = (png: DecodedPng): { readonly samples: ArrayLike<number>; read
   const [most, rowBytes] = [2 ** depth - 1, Math.ceil((width * depth) / 8)]
   const samples = Uint8Array.from({ length: width * height }, (_, i) => {
     const bit = (i % width) * depth
-    const byte = data[Math.floor(i / width) * rowBytes + (bit >> 3)] ?? 0
+    const byte = data[Math.floor(i / width) * rowBytes + (bit >> 3)]
     return (((byte >> (8 - depth - (bit & 7))) & most) * 255) / most
   })
   return { samples, channels: 1 }
@@ -55,9 +55,9 @@ const planesOf = (png: DecodedPng): Pictures => {
   const channels = hasAlpha ? found - 1 : found
   const pixels = new Uint8Array(channels * size)
   for (let i = 0; i < size; i++) {
-    const opacity = hasAlpha ? (samples[i * found + channels] ?? 0) / 255 : 1
+    const opacity = hasAlpha ? samples[i * found + channels] / 255 : 1
     for (let channel = 0; channel < channels; channel++)
-      pixels[channel * size + i] = Math.round(255 + ((samples[i * found + channel] ?? 0) - 255) * opacity)
+      pixels[channel * size + i] = Math.round(255 + (samples[i * found + channel] - 255) * opacity)
   }
   return { count: 1, channels, height, width, pixels }
 }
@@ -67,7 +67,7 @@ export const interleaved = ({ channels, height, width, pixels }: Pictures): Uint
   const size = height * width
   return Uint8Array.from(
     { length: channels * size },
-    (_, i) => pixels[(i % channels) * size + Math.floor(i / channels)] ?? 0,
+    (_, i) => pixels[(i % channels) * size + Math.floor(i / channels)],
   )
 }
 

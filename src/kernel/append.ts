@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { sameBut, viewOf } from './axis.ts'
+import { axisOf, sameBut, viewOf } from './axis.ts'
 import { launch } from './launch.ts'
 
 /**
@@ -9,7 +9,7 @@ import { launch } from './launch.ts'
  */
 export const append = <A extends Axes>(cache: Tensor, rows: Tensor<A>, offset: number): Tensor<A> => {
   const view = viewOf(rows, 1)
-  const capacity = cache.shape[1] ?? 0
+  const capacity = cache.shape[axisOf(cache, 1)]
   if (!sameBut(rows.shape, cache.shape, 1))
     throw new ShapeError(`append: rows [${rows.shape}] and cache [${cache.shape}] differ beside axis 1`)
   if (!Number.isInteger(offset) || offset < 0 || offset + view.length > capacity)

@@ -13,9 +13,9 @@ export const axisOf = (x: Tensor, axis: number): number => {
 /** A tensor as (outer, length, inner) around one axis. */
 export const viewOf = ({ shape }: Tensor, axis: number): AxisView => {
   let [outer, inner] = [1, 1]
-  for (let i = 0; i < axis; i++) outer *= shape[i] ?? 1
-  for (let i = axis + 1; i < shape.length; i++) inner *= shape[i] ?? 1
-  return { outer, length: shape[axis] ?? 1, inner }
+  for (let i = 0; i < axis; i++) outer *= shape[i]
+  for (let i = axis + 1; i < shape.length; i++) inner *= shape[i]
+  return { outer, length: shape[axis], inner }
 }
 
 export const replaceAt = (shape: Shape, axis: number, length: number): Shape => {

@@ -20,7 +20,7 @@ const stridesIn = (shape: Shape, result: Shape): number[] => {
   let stride = 1
   const strides = new Array<number>(result.length).fill(0)
   for (let i = 1; i <= shape.length; i++) {
-    const length = shape[shape.length - i] ?? 1
+    const length = shape[shape.length - i]
     strides[result.length - i] = length === 1 ? 0 : stride
     stride *= length
   }
@@ -34,17 +34,15 @@ const broadcastOf = (x: Shape, y: Shape, result: Shape): Broadcast => {
   const ys = stridesIn(y, result)
   const merged = { shape: [] as number[], x: [] as number[], y: [] as number[] }
   for (let i = result.length - 1; i >= 0; i--) {
-    const length = result[i] ?? 1
-    if (length === 1 && merged.shape.length > 0) continue
-    const inner = merged.shape[0]
-    const [xInner, yInner] = [merged.x[0], merged.y[0]]
-    const runsOn = (stride: number | undefined, innerStride: number | undefined): boolean =>
-      inner !== undefined && innerStride !== undefined && stride === innerStride * inner
-    if (runsOn(xs[i], xInner) && runsOn(ys[i], yInner)) merged.shape[0] = length * (inner ?? 1)
+    const length = result[i]
+    const [inner] = merged.shape
+    if (length === 1 && inner !== undefined) continue
+    // At the innermost axis nothing equals NaN.
+    if (xs[i] === merged.x[0] * inner && ys[i] === merged.y[0] * inner) merged.shape[0] *= length
     else {
       merged.shape.unshift(length)
-      merged.x.unshift(xs[i] ?? 0)
-      merged.y.unshift(ys[i] ?? 0)
+      merged.x.unshift(xs[i])
+      merged.y.unshift(ys[i])
     }
   }
   return merged.shape.length === 0 ? { shape: [1], x: [0], y: [0] } : merged

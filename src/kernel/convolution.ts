@@ -21,8 +21,8 @@ export interface ConvolutionOptions extends WindowOptions {
 /** Sizes of a convolution over x (batch, channels, height, width) with weight (outputs, inputs, height, width), inputs = channels / groups. */
 const sizesOf = (x: Shape, weight: Shape, options: ConvolutionOptions): ConvolutionSizes => {
   const { groups = 1 } = options
-  const [batch = 0, channels = 0] = x
-  const [all = 0, inputs = 0, kernelHeight = 0, kernelWidth = 0] = weight
+  const [batch, channels] = x
+  const [all, inputs, kernelHeight, kernelWidth] = weight
   if (!isPositive(groups) || weight.length !== 4 || inputs * groups !== channels || all % groups !== 0)
     throw new ShapeError(
       `convolution: ${groups} groups of weight [${weight}] (outputs, inputs, height, width) do not fit planes [${x}]`,
@@ -100,7 +100,7 @@ export const convolutionInputGradient = (
   options: ConvolutionOptions = {},
 ): Tensor<Planes> => {
   const [batch] = expectPlanes('convolutionInputGradient', dy)
-  const shape = [batch, (weight.shape[1] ?? 0) * (options.groups ?? 1), ...plane]
+  const shape = [batch, weight.shape[1] * (options.groups ?? 1), ...plane]
   const sizes = sizesOf(shape, weight.shape, options)
   expectShape('convolutionInputGradient', dy.shape, outputShape(sizes))
   const override = dy.engine.fused.convolutionInputGradient
@@ -149,6 +149,6 @@ export const convolutionWeightGradient = (
 /** dbias[o] = Σ dy[n, o, p] over all images and positions. */
 export const channelSum = (dy: Tensor): Tensor =>
   scope(() => {
-    const [batch = 0, channels = 0, ...plane] = dy.shape
+    const [batch, channels, ...plane] = dy.shape
     return sum(sum(dy.share([batch, channels, sizeOf(plane)]), 2).share([batch, channels]), 0).share([channels])
   })

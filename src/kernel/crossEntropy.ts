@@ -92,7 +92,7 @@ const derivedCrossEntropy = (logits: Tensor, sizes: CrossEntropySizes): RowLosse
     const highest = max(x, -1)
     const logSumExp = add(log(sum(exp(subtract(x, highest)), -1)), highest)
     const ids = counted(sizes)
-    const hits = ids.ids.map(i => i * columns + (targets[i] ?? 0))
+    const hits = ids.ids.map(i => i * columns + targets[i])
     const hit = scale(gather(x.share([rows * columns, 1]), tokens(hits, ids.shape)), 1 - labelSmoothing)
     const expected = labelSmoothing === 0 ? hit : add(hit, gather(scale(sum(x, -1), labelSmoothing / columns), ids))
     const losses = scatterAdd(subtract(gather(logSumExp, ids), expected), ids, rows)
@@ -113,8 +113,7 @@ const targetDistribution = (
 ): Tensor => {
   const p = new Float64Array(ids.length * columns).fill(labelSmoothing / columns)
   ids.forEach((row, i) => {
-    const at = i * columns + (targets[row] ?? 0)
-    p[at] = (p[at] ?? 0) + 1 - labelSmoothing
+    p[i * columns + targets[row]] += 1 - labelSmoothing
   })
   return tensor(beside.engine, [ids.length, columns], p)
 }

@@ -20,7 +20,7 @@ import { sum } from './reduce.ts'
 const perChannel = (x: Tensor, like: Tensor): Tensor => x.share([x.size, ...like.shape.slice(2).map(() => 1)])
 
 const sizesOf = (x: Tensor, groups: number): GroupNormSizes => {
-  const [batch = 0, channels = 0, ...plane] = x.shape
+  const [batch, channels, ...plane] = x.shape
   if (!isPositive(groups) || x.shape.length < 2 || channels % groups !== 0)
     throw new ShapeError(`groupNorm: ${groups} groups of channels do not fit shape [${x.shape}]`)
   return { rows: batch * groups, groups, channels: channels / groups, positions: sizeOf(plane) }

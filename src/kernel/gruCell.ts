@@ -1,23 +1,22 @@
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape, replaceAt, rowsOf } from './axis.ts'
+import { expectShape, lastLength, replaceAt, rowsOf } from './axis.ts'
 import { add, multiply, oneMinus, subtract } from './binary.ts'
 import { launch, TRANSCENDENTAL_FLOPS } from './launch.ts'
 import { concat, split } from './slice.ts'
 import { square, unary } from './unary.ts'
 
 const expectGates = (fromInput: Tensor, fromHidden: Tensor, hidden: Tensor): void => {
-  const last = hidden.shape.length - 1
-  const shape = replaceAt(hidden.shape, last, 3 * (hidden.shape[last] ?? 0))
+  const shape = replaceAt(hidden.shape, hidden.shape.length - 1, 3 * lastLength(hidden))
   for (const gates of [fromInput, fromHidden]) expectShape('gruCell gates', gates.shape, shape)
 }
 
 /** σ(r), σ(z), the candidate, and the hidden state's part of it. */
 const parts = (fromInput: Tensor, fromHidden: Tensor, hidden: Tensor) => {
-  const width = hidden.shape.at(-1) ?? 0
+  const width = lastLength(hidden)
   const thirds = [width, width, width]
-  const [xr = fromInput, xz = fromInput, xn = fromInput] = split(fromInput, -1, thirds)
-  const [hr = fromHidden, hz = fromHidden, own = fromHidden] = split(fromHidden, -1, thirds)
+  const [xr, xz, xn] = split(fromInput, -1, thirds)
+  const [hr, hz, own] = split(fromHidden, -1, thirds)
   const reset = unary('sigmoid', add(xr, hr))
   return { reset, update: unary('sigmoid', add(xz, hz)), candidate: unary('tanh', add(xn, multiply(reset, own))), own }
 }

@@ -25,7 +25,7 @@ const columnsOf = ({ heads, keyValueHeads, headWidth }: AttentionSizes): readonl
 
 const sizesOf = (joint: Tensor, options: JointAttentionOptions): AttentionSizes => {
   const { heads, keyValueHeads = heads } = options
-  const [batch = 0, time = 0, width = 0] = joint.shape
+  const [batch, time, width] = joint.shape
   const headWidth = width / (heads + 2 * keyValueHeads)
   if (joint.shape.length !== 3 || !Number.isInteger(headWidth))
     throw new ShapeError(

@@ -25,7 +25,7 @@ export const linear = <const B extends Axes>(
       throw new ShapeError(`linear: weight [${weight.shape}] is in blocks along the wrong axis`)
     return quantizedMatmul(x, weight, bias)
   }
-  const [first = 0, second = 0] = weight.shape
+  const [first, second] = weight.shape
   const [inner, columns] = transposed ? [second, first] : [first, second]
   const { rows, columns: found } = rowsOf(x)
   if (found !== inner || weight.shape.length !== 2)

@@ -1,6 +1,6 @@
 import { scope } from '../tensor/scope.ts'
 import { type Axes, empty, type Tensor } from '../tensor/tensor.ts'
-import { expectShape, replaceAt, rowsOf } from './axis.ts'
+import { expectShape, lastLength, replaceAt, rowsOf } from './axis.ts'
 import { add, multiply, oneMinus } from './binary.ts'
 import { launch, TRANSCENDENTAL_FLOPS } from './launch.ts'
 import { concat, split } from './slice.ts'
@@ -11,15 +11,13 @@ export interface CellState<A extends Axes> {
   readonly cell: Tensor<A>
 }
 
-const expectGates = (gates: Tensor, cell: Tensor): void => {
-  const last = cell.shape.length - 1
-  expectShape('lstmCell gates', gates.shape, replaceAt(cell.shape, last, 4 * (cell.shape[last] ?? 0)))
-}
+const expectGates = (gates: Tensor, cell: Tensor): void =>
+  expectShape('lstmCell gates', gates.shape, replaceAt(cell.shape, cell.shape.length - 1, 4 * lastLength(cell)))
 
 /** σ(i), σ(f), tanh(g), σ(o), the new cell and its tanh. */
 const parts = (gates: Tensor, cell: Tensor) => {
-  const width = cell.shape.at(-1) ?? 0
-  const [a = gates, b = gates, c = gates, d = gates] = split(gates, -1, [width, width, width, width])
+  const width = lastLength(cell)
+  const [a, b, c, d] = split(gates, -1, [width, width, width, width])
   const [input, forget, candidate, output] = [
     unary('sigmoid', a),
     unary('sigmoid', b),

@@ -14,8 +14,8 @@ export interface Transposed {
 /** Sizes of x y: leading axes of x fold into rows where y is one matrix, else both have the same leading axes. */
 const matmulSizes = (x: Shape, y: Shape, transposeX: boolean, transposeY: boolean): MatmulSizes => {
   if (x.length < 2 || y.length < 2) throw new ShapeError(`matmul takes matrices, found shapes [${x}] and [${y}]`)
-  const [x1 = 1, x2 = 1] = x.slice(-2)
-  const [y1 = 1, y2 = 1] = y.slice(-2)
+  const [x1, x2] = x.slice(-2)
+  const [y1, y2] = y.slice(-2)
   const [rows, inner] = transposeX ? [x2, x1] : [x1, x2]
   const [innerY, columns] = transposeY ? [y2, y1] : [y1, y2]
   if (inner !== innerY)
@@ -47,7 +47,7 @@ export const matmulTransposed = <const C extends Axes>(
   { transposeX = false, transposeY = false }: Transposed,
 ): Tensor<C> => {
   const sizes = matmulSizes(x.shape, y.shape, transposeX, transposeY)
-  const rows = x.shape[x.shape.length - (transposeX ? 1 : 2)] ?? 1
+  const rows = x.shape[x.shape.length - (transposeX ? 1 : 2)]
   const z = empty<C>(x.engine, [...x.shape.slice(0, -2), rows, sizes.columns])
   launch(x.engine, 2 * sizes.batch * sizes.rows * sizes.inner * sizes.columns, x, y, z)
   x.engine.primitives.matmul(z.storage, x.storage, y.storage, sizes)

@@ -8,7 +8,7 @@ export const permute = <const B extends Axes>(x: Tensor, order: readonly number[
     throw new ShapeError(`[${order}] is not an order of the axes of shape [${x.shape}]`)
   const y = empty<B>(
     x.engine,
-    order.map(axis => x.shape[axis] ?? 1),
+    order.map(axis => x.shape[axis]),
   )
   launch(x.engine, 0, x, y)
   x.engine.primitives.permute(y.storage, x.storage, x.shape, order)

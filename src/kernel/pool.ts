@@ -23,7 +23,7 @@ export interface PoolOptions {
 }
 
 const sizesOf = (what: string, shape: Shape, { window, stride = window, padding = 0 }: PoolOptions): PoolSizes => {
-  const [batch = 0, channels = 0] = shape
+  const [batch, channels] = shape
   const [height, width] = pairOf(window)
   const [around, beside] = pairOf(padding)
   if (2 * around > height || 2 * beside > width)
@@ -38,7 +38,7 @@ const flopsOf = (s: PoolSizes): number => s.planes * s.outHeight * s.outWidth * 
 
 /** (positions, planes) back to (batch, channels, height, width). */
 const planesOf = (rows: Tensor, shape: Shape): Tensor<Planes> => {
-  const [batch = 0, channels = 0, height = 0, width = 0] = shape
+  const [batch, channels, height, width] = shape
   return permute<Planes>(rows.share([height, width, batch, channels]), [2, 3, 0, 1])
 }
 
@@ -87,7 +87,7 @@ export const maxPoolPullback = (dy: Tensor, x: Tensor, options: PoolOptions): Te
         free = subtract(free, takes)
         given.push(multiply(d, takes))
       }
-      const [first = d, ...rest] = given
+      const [first, ...rest] = given
       const rows = scatterAdd(concat([first, ...rest], 0), { ids, shape: [window, positions] }, height * width + 1)
       return planesOf(slice(rows, 0, 0, height * width), x.shape)
     })

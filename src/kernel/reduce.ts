@@ -27,7 +27,7 @@ export const reduceTo = <A extends Axes>(x: Tensor, shape: Shape): Tensor<A> =>
     let y: Tensor = x
     const lead = x.shape.length - shape.length
     for (let axis = 0; axis < x.shape.length; axis++) {
-      const kept = axis < lead ? 1 : (shape[axis - lead] ?? 1)
+      const kept = axis < lead ? 1 : shape[axis - lead]
       if (kept === 1 && x.shape[axis] !== 1) y = sum(y, axis)
     }
     return y.share<A>(shape)

@@ -39,7 +39,7 @@ export const concat = <const A extends Axes>(xs: readonly [Tensor, ...Tensor[]],
   for (const x of xs)
     if (!sameBut(x.shape, first.shape, index))
       throw new ShapeError(`concat along axis ${axis}: shapes [${first.shape}] and [${x.shape}] differ elsewhere`)
-  const length = xs.reduce((n, x) => n + (x.shape[index] ?? 1), 0)
+  const length = xs.reduce((n, x) => n + x.shape[index], 0)
   const y = empty<A>(first.engine, replaceAt(first.shape, index, length))
   let start = 0
   for (const x of xs) {

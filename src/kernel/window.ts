@@ -36,7 +36,7 @@ const places = (length: number, size: number, step: number, around: number, apar
  */
 export const windowOf = (what: string, plane: Shape, kernel: Pair, options: WindowOptions): Window => {
   const { stride = 1, padding = 0, dilation = 1 } = options
-  const [height, width] = [plane.at(-2) ?? 0, plane.at(-1) ?? 0]
+  const [height, width] = plane.slice(-2)
   const [kernelHeight, kernelWidth] = pairOf(kernel)
   const [strideHeight, strideWidth] = pairOf(stride)
   const [paddingHeight, paddingWidth] = pairOf(padding)
@@ -111,7 +111,7 @@ const table = (
  */
 export const patches = (x: Tensor, ids: Int32Array, window: number, outside = 0): Tensor =>
   scope(() => {
-    const [batch = 0, channels = 0, height = 0, width = 0] = x.shape
+    const [batch, channels, height, width] = x.shape
     const rows = permute(x, [2, 3, 0, 1]).share([height * width, batch * channels])
     const bordered = concat([rows, full(x.engine, [1, batch * channels], outside)], 0)
     return gather(bordered, { ids, shape: [window, ids.length / window] })

@@ -24,5 +24,5 @@ export const bitsAt = (key: Key, index: number, attempt = 0): number => {
   const block = new Uint32Array(4)
   const position = Math.floor(index / 4)
   philox(block, 0, position, Math.floor(position / TWO_32), attempt, 0, key[0], key[1])
-  return block[index % 4] ?? 0
+  return block[index % 4]
 }

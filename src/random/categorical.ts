@@ -14,7 +14,7 @@ export const categorical = (key: Key, weights: ArrayLike<number>, index = 0): nu
   let total = 0
   let last = -1
   for (let i = 0; i < weights.length; i++) {
-    const weight = weights[i] ?? 0
+    const weight = weights[i]
     if (!(weight >= 0)) throw new NumericError(`categorical: expected weights >= 0, found ${weight} at index ${i}`)
     if (weight > 0) last = i
     total += weight
@@ -25,7 +25,7 @@ export const categorical = (key: Key, weights: ArrayLike<number>, index = 0): nu
   const target = uniform64At(key, index) * total
   let sum = 0
   for (let i = 0; i < last; i++) {
-    sum += weights[i] ?? 0
+    sum += weights[i]
     if (sum > target) return i
   }
   return last

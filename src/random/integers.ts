@@ -25,7 +25,7 @@ const accept = (key: Key, index: number, bound: number, limit: number, first: nu
 export const integers = (key: Key, count: number, bound: number): Uint32Array => {
   const limit = limitOf(bound)
   const out = bits(key, count)
-  for (let i = 0; i < count; i++) out[i] = accept(key, i, bound, limit, out[i] ?? 0)
+  for (let i = 0; i < count; i++) out[i] = accept(key, i, bound, limit, out[i])
   return out
 }
 

@@ -24,7 +24,7 @@ const TWO_32 = 2 ** 32
 const derive = (parent: Key, c0: number, c1: number, c2: number, use: number): Key => {
   const words = new Uint32Array(4)
   philox(words, 0, c0, c1, c2, use, parent[0], parent[1])
-  const [first = 0, second = 0] = words
+  const [first, second] = words
   return Object.freeze([first, second] as const)
 }
 

@@ -18,7 +18,7 @@ export const normal = (key: Key, count: number): Float64Array => {
   const words = bits(key, 2 * (count + (count % 2)))
   const out = new Float64Array(count)
   for (let i = 0; i < count; i += 2) {
-    const [a = 0, b = 0, c = 0, d = 0] = [words[2 * i], words[2 * i + 1], words[2 * i + 2], words[2 * i + 3]]
+    const [a, b, c, d] = [words[2 * i], words[2 * i + 1], words[2 * i + 2], words[2 * i + 3]]
     const r = radius(a, b)
     const theta = angle(c, d)
     out[i] = r * Math.cos(theta)

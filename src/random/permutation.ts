@@ -10,8 +10,8 @@ export const permutation = (key: Key, count: number): Uint32Array => {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let last = count - 1; last > 0; last--) {
     const other = integerAt(key, last, last + 1)
-    const kept = order[last] ?? 0
-    order[last] = order[other] ?? 0
+    const kept = order[last]
+    order[last] = order[other]
     order[other] = kept
   }
   return order

@@ -16,7 +16,7 @@ export const uniform = (key: Key, count: number): Float32Array => {
   const words = bits(key, count)
   // The words' own memory takes the numbers: a mask of a large activation needs no second array.
   const out = new Float32Array(words.buffer)
-  for (let i = 0; i < count; i++) out[i] = ((words[i] ?? 0) >>> 8) * STEP_24
+  for (let i = 0; i < count; i++) out[i] = (words[i] >>> 8) * STEP_24
   return out
 }
 

@@ -40,12 +40,12 @@ export const trialStep = (f: Slope, x: Tensor, slope: Tensor, t: number, h: numb
     const slopes = [slope]
     let end = x
     for (const [at, weights] of STAGES) {
-      end = combine([1, x], ...weights.map((weight, i): Term => [h * weight, slopes[i] ?? slope]))
+      end = combine([1, x], ...weights.map((weight, i): Term => [h * weight, slopes[i]]))
       slopes.push(f(end, t + at * h))
     }
-    const [first = 0, ...others] = ERROR
-    const error = combine([h * first, slope], ...others.map((weight, i): Term => [h * weight, slopes[i + 1] ?? slope]))
-    return { x: end, slope: slopes.at(-1) ?? slope, error }
+    const [first, ...others] = ERROR
+    const error = combine([h * first, slope], ...others.map((weight, i): Term => [h * weight, slopes[i + 1]]))
+    return { x: end, slope: slopes[STAGES.length], error }
   })
 
 export interface Tolerance {

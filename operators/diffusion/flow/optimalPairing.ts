@@ -14,7 +14,7 @@ const squaredDistances = (source: ArrayLike<number>, target: ArrayLike<number>, 
   for (let i = 0; i < n; i++)
     for (let j = 0; j < n; j++) {
       let sum = 0
-      for (let k = 0; k < width; k++) sum += ((target[i * width + k] ?? 0) - (source[j * width + k] ?? 0)) ** 2
+      for (let k = 0; k < width; k++) sum += (target[i * width + k] - source[j * width + k]) ** 2
       costs[i * n + j] = sum
     }
   return costs
@@ -45,8 +45,8 @@ const solve = (costs: Float64Array, n: number): Solution => {
   for (const row of free) {
     const { end, parent } = search(row)
     for (let column = end; ; ) {
-      const owner = parent[column] ?? 0
-      const before = columnOf[owner] ?? -1
+      const owner = parent[column]
+      const before = columnOf[owner]
       rowOf[column] = owner
       columnOf[owner] = column
       if (owner === row) break
@@ -69,13 +69,12 @@ const startingPrices = (costs: Float64Array, n: number): Float64Array => {
   if (n < LARGE) return prices
   const m = Math.floor(n / COARSER)
   const part = new Float64Array(m * m)
-  for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) part[i * m + j] = costs[i * COARSER * n + j * COARSER] ?? 0
+  for (let i = 0; i < m; i++) for (let j = 0; j < m; j++) part[i * m + j] = costs[i * COARSER * n + j * COARSER]
   const coarse = solve(part, m)
   for (let i = 0; i < m; i++) {
-    const column = coarse.columnOf[i] ?? 0
-    const pays = (part[i * m + column] ?? 0) - (coarse.prices[column] ?? 0)
-    for (let j = 0, base = i * COARSER * n; j < n; j++)
-      prices[j] = Math.min(prices[j] ?? 0, (costs[base + j] ?? 0) - pays)
+    const column = coarse.columnOf[i]
+    const pays = part[i * m + column] - coarse.prices[column]
+    for (let j = 0, base = i * COARSER * n; j < n; j++) prices[j] = Math.min(prices[j], costs[base + j] - pays)
   }
   return prices
 }
@@ -93,7 +92,7 @@ const takeCheapest = (
     let least = Number.POSITIVE_INFINITY
     let at = 0
     for (let j = 0, base = i * n; j < n; j++) {
-      const reduced = (costs[base + j] ?? 0) - (prices[j] ?? 0)
+      const reduced = costs[base + j] - prices[j]
       if (reduced < least) {
         least = reduced
         at = j
@@ -123,13 +122,13 @@ const shortestPath = (costs: Float64Array, n: number, rowOf: Int32Array, prices:
       let least = Number.POSITIVE_INFINITY
       let open = false
       for (let k = scanned, base = row * n; k < n; k++) {
-        const j = order[k] ?? 0
-        const through = offset + (costs[base + j] ?? 0) - (prices[j] ?? 0)
-        if (through < (distance[j] ?? 0)) {
+        const j = order[k]
+        const through = offset + costs[base + j] - prices[j]
+        if (through < distance[j]) {
           distance[j] = through
           parent[j] = row
         }
-        const d = distance[j] ?? 0
+        const d = distance[j]
         // Among equals a free column ends the search.
         if (d < least || (d === least && !open && rowOf[j] === -1)) {
           least = d
@@ -137,19 +136,19 @@ const shortestPath = (costs: Float64Array, n: number, rowOf: Int32Array, prices:
           open = rowOf[j] === -1
         }
       }
-      const column = order[best] ?? 0
-      order[best] = order[scanned] ?? 0
+      const column = order[best]
+      order[best] = order[scanned]
       order[scanned] = column
       if (open) {
         for (let k = 0; k < scanned; k++) {
-          const j = order[k] ?? 0
-          prices[j] = (prices[j] ?? 0) + (distance[j] ?? 0) - least
+          const j = order[k]
+          prices[j] = prices[j] + distance[j] - least
         }
         return { end: column, parent }
       }
       scanned++
-      row = rowOf[column] ?? 0
-      offset = least - ((costs[row * n + column] ?? 0) - (prices[column] ?? 0))
+      row = rowOf[column]
+      offset = least - (costs[row * n + column] - prices[column])
     }
   }
 }

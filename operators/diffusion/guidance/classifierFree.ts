@@ -27,8 +27,8 @@ export const classifierFree =
 
 /** The prediction, of x's channels, and what follows it. */
 const parts = (output: Tensor, x: Tensor): readonly [Tensor, ...Tensor[]] => {
-  const [channels = 1, all = 1] = [x.shape[1], output.shape[1]]
+  const [channels, all] = [x.shape[1], output.shape[1]]
   if (all === channels) return [output]
-  const [prediction = output, variance = output] = split(output, 1, [channels, all - channels])
+  const [prediction, variance] = split(output, 1, [channels, all - channels])
   return [prediction, variance]
 }

@@ -31,7 +31,7 @@ export const classGradient = <A extends Axes>(
     const c = context(parameters)
     const batch = labels.length
     const logits = classifier(c, [x, times(time, batch)])
-    const [, classes = 1] = logits.value.shape
+    const [, classes] = logits.value.shape
     const rows = logits.value.share<readonly ['batch', 'time', 'vocabulary']>([batch, 1, classes])
     // The loss is the mean of -log p over rows.
     const loss = crossEntropy(tokens(labels, [batch, 1]))(c, rows)

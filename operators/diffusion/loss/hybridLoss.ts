@@ -52,8 +52,8 @@ export const hybridLoss =
   ): Operator<Tensor<A>, Tensor<readonly []>> =>
   (_, output) => {
     const { value, dError, dVariance } = scope(() => {
-      const channels = target.shape[1] ?? 1
-      const [predicted = output, v = output] = split(output, 1, [channels, channels])
+      const channels = target.shape[1]
+      const [predicted, v] = split(output, 1, [channels, channels])
       const rows = steps.map(step => coefficients(prediction, step))
       const column = (values: readonly number[]) =>
         tensor(output.engine, [values.length, ...target.shape.slice(1).map(() => 1)], values)

@@ -18,7 +18,7 @@ type Numbers = ArrayLike<number>
 const total = (x: Numbers, y: Numbers, term: (a: number, b: number, i: number) => number): number => {
   if (x.length !== y.length) throw new ShapeError(`variational bound: ${x.length} and ${y.length} numbers`)
   let sum = 0
-  for (let i = 0; i < x.length; i++) sum += term(x[i] ?? 0, y[i] ?? 0, i)
+  for (let i = 0; i < x.length; i++) sum += term(x[i], y[i], i)
   return sum
 }
 

@@ -41,6 +41,6 @@ export const predictorCorrector = ({ snr = 0.16, corrections = 1 }: PredictorCor
 
 /** ‖x‖² of each row, (batch, 1, …). */
 const rowSquares = (x: Tensor): Tensor => {
-  const rows = x.shape[0] ?? 1
+  const rows = x.shape[0]
   return sum(square(x).share([rows, x.size / rows]), 1).share([rows, ...x.shape.slice(1).map(() => 1)])
 }

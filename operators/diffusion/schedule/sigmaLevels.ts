@@ -15,7 +15,7 @@ export const levelOfRatio = (schedule: NoiseSchedule): ((ratio: number) => Level
     const above = logs.findIndex(other => other >= log)
     if (above === 0) return 0
     if (above < 0) return logs.length - 1
-    const [low = 0, high = 0] = [logs[above - 1], logs[above]]
+    const [low, high] = [logs[above - 1], logs[above]]
     return above - 1 + (log - low) / (high - low)
   }
   return ratio => {

@@ -20,7 +20,7 @@ const halfValue = (half: number): number => {
 
 /** The scale of a block whose greatest magnitude this is, as a binary16 pattern. */
 const scaleOf = (greatest: number, name: string): number => {
-  const [nearest = 0] = f32ToF16(Float32Array.of(greatest / LARGEST))
+  const [nearest] = f32ToF16(Float32Array.of(greatest / LARGEST))
   // Half a step behind would round to 128, which 8 bits hold as -128.
   const half = greatest > 0 && greatest >= (LARGEST + 0.5) * halfValue(nearest) ? nearest + 1 : nearest
   if (!(half <= LARGEST_HALF)) throw new InputError(`${name}: expected weights that 8 bits can hold, found ${greatest}`)
