@@ -78,7 +78,8 @@ export const generateRows = <B>(
       const going: Row[] = []
       const ids: number[] = []
       const origins: number[] = []
-      for (const [i, { index, text }] of rows.entries()) {
+      for (let i = 0; i < rows.length; i++) {
+        const { index, text } = rows[i]
         // After the prompt all rows draw from the same logits.
         const origin = batch === 1 ? 0 : i
         const own = batch === 1 ? logits : logits.subarray(origin * vocabulary, (origin + 1) * vocabulary)
@@ -89,7 +90,7 @@ export const generateRows = <B>(
         ids.push(continued.generated.token)
         origins.push(origin)
       }
-      const tokens = { ids: Int32Array.from(ids), shape: [ids.length, 1] }
+      const tokens = { ids: new Int32Array(ids), shape: [ids.length, 1] }
       const selected = going.length === batch ? null : origins
       return [
         { emit, next: going.length === 0 ? null : { tokens, rows: selected, wanted: true } },
