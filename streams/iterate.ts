@@ -12,7 +12,7 @@ export type Source<T> = Observable<T> | ((demand$: Observable<number>) => Observ
 export type Policy = 'each' | 'latest' | 'next'
 
 export interface Bound {
-  /** The most values kept for a slow consumer under `each`; one more ends the iteration with an `OverflowError`. No bound unless said. */
+  /** The most values kept for a slow consumer under `each`; one more ends the iteration with an `OverflowError`. No bound unless said; less than 0 or NaN is an InputError. */
   readonly bound?: number
 }
 

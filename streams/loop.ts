@@ -4,7 +4,7 @@ import { link } from './link.ts'
 import { Owner } from './owner.ts'
 
 export interface Keep {
-  /** An emitted tensor is freed once the `keep`-th later emission has been delivered; 1 unless said. */
+  /** An emitted tensor is freed once the `keep`-th later emission has been delivered; 1 unless said. Less than 0 or NaN is an InputError. */
   readonly keep?: number
 }
 

@@ -22,7 +22,8 @@ export interface AdamWStep {
   readonly secondMoment: Tensor
 }
 
-const FLOPS = 14
+/** Of an element: the first moment 3, the second 4, their corrections 2, root, ε and quotient 3, decay 2, rate 1. */
+const FLOPS = 15
 
 /**
  * For each tensor m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g²; update = -rate (m̂ / (√v̂ + ε) + decay · parameter). Consumes the moments.

@@ -7,6 +7,7 @@ export interface Tokens {
   readonly shape: Shape
 }
 
+/** Ids in a shape: a ShapeError where they do not fit it, an InputError where one is no integer of 32 bits. */
 export const tokens = (ids: ArrayLike<number>, shape: Shape = [1, ids.length]): Tokens => {
   if (ids.length !== sizeOf(shape))
     throw new ShapeError(`shape [${shape}] takes ${sizeOf(shape)} token ids, found ${ids.length}`)
