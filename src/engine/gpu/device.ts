@@ -36,6 +36,8 @@ export interface KernelSource {
    * at a literal 0, and two whose bound is a parameter need two names: gpu.js declares their counters side by side.
    */
   readonly body: string
+  /** It returns an array of four cells, neighbours along x: this.thread.x counts fours. Where `Device.quads`, and the width is one of fours. */
+  readonly quads?: boolean
 }
 
 export interface CompiledKernel {
@@ -127,15 +129,22 @@ export class Device {
     return this.mode !== 'cpu' && this.mode !== 'webasm'
   }
 
-  compile({ arrays = [], integers = [], reals = [], body: general }: KernelSource, grid: Grid): CompiledKernel {
+  /** Whether kernels may return four cells at once: WebGL makes textures of them that others cannot read. */
+  get quads(): boolean {
+    return !this.resident
+  }
+
+  compile({ arrays = [], integers = [], reals = [], body: general, quads }: KernelSource, grid: Grid): CompiledKernel {
     // gpu.js 2.24.1 declares a subscript that reads another array a float in GLSL and fills it with an integer: floats there, exact
     // below 2^24, which is what a WebGL texture mostly holds anyway.
     const body = this.mode.includes('gl') ? general.replaceAll(' | 0)', ')') : general
-    const [width, height = 1, depth = 1] = grid
-    const cells = width * height * depth
+    const [columns, height = 1, depth = 1] = grid
+    const cells = columns * height * depth
+    const width = quads ? columns / 4 : columns
     // In mode `cpu` an output of several axes is many small arrays: one flat axis and its coordinates by division instead.
     const flat = this.mode === 'cpu' && height * depth > 1
-    const output = flat || height * depth === 1 ? [cells] : depth === 1 ? [width, height] : [width, height, depth]
+    const output =
+      flat || height * depth === 1 ? [width * height * depth] : depth === 1 ? [width, height] : [width, height, depth]
     const source = `function(${[...arrays, ...integers, ...reals].join(', ')}) {${flat ? flatCoordinates(body, width, height) : body}}`
     const kernel = this.#gpu.createKernel(source, {
       output,
@@ -143,6 +152,7 @@ export class Device {
       immutable: true,
       strictIntegers: true,
       precision: 'single',
+      ...(quads ? { returnType: 'Array(4)' } : {}),
       argumentTypes: {
         ...Object.fromEntries(arrays.map(name => [name, 'Array' as const])),
         ...Object.fromEntries(integers.map(name => [name, 'Integer' as const])),

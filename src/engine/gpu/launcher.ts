@@ -18,6 +18,8 @@ class KernelError extends EngineError {
 
 /** What every kernel file needs of the engine. */
 export interface Launcher {
+  /** Whether kernels may return four cells at once. */
+  readonly quads: boolean
   /**
    * out = the kernel over `grid`. Kernels are compiled once a key, grid and lengths of their arrays' axes: `key` names the kernel and every size
    * its text holds. `inputs` are storages or host numbers; `scalars` its integers, then its reals.
@@ -89,6 +91,7 @@ export const launcher = (
   }
 
   return {
+    quads: device.quads,
     launch: (out, key, grid, source, inputs, scalars = []) => {
       const target = gpuStorage(out)
       const operands = inputs.map(input => (input instanceof Float32Array ? input : gpuStorage(input)))

@@ -29,6 +29,7 @@ export const wgslLauncher = (
   const translator = new Translator()
   const operand = (x: Storage | Float32Array) => (x instanceof Float32Array ? x : slotOf(x))
   return {
+    quads: false,
     launch: (out, key, grid, source, inputs, scalars = []) => {
       const cells = grid[0] * (grid[1] ?? 1) * (grid[2] ?? 1)
       const slot = slotOf(out)
