@@ -5,6 +5,7 @@ import { numberIn, numbersIn, type Peer } from '../peer.ts'
 import { besideFastest } from '../peerThreads.ts'
 import { figure } from '../results.ts'
 import { lowerIsBetter, orReason, type Row } from '../row.ts'
+import { CHECKED_STEPS, LOSS_TOLERANCE } from '../trainingRow.ts'
 import { gigaflops, loadInto, unetBatch, unetTrainer } from '../unetBench.ts'
 
 /** Of one measurement. */
@@ -30,10 +31,15 @@ export const row: Row = {
       const load = (threads: number) => loadInto(peer, tools.cache, threads)
       await load(THREADS)
       const fresh = unetTrainer(engine)
-      const worst = checkEqual('losses', fresh(batch, 3).losses, numbersIn(await ask(3), 'losses'), 1e-3)
+      const worst = checkEqual(
+        'losses',
+        fresh(batch, CHECKED_STEPS).losses,
+        numbersIn(await ask(CHECKED_STEPS), 'losses'),
+        LOSS_TOLERANCE,
+      )
       const theirStep = async () => numberIn(await ask(STEPS), 'milliseconds') / STEPS
       const measured = await besideFastest(tools.pairs, load, step, theirStep)
-      const note = `${peer.version}: ${measured.note}; losses of 3 steps equal within ${worst.toExponential(0)}`
+      const note = `${peer.version}: ${measured.note}; losses of ${CHECKED_STEPS} steps equal within ${worst.toExponential(0)}`
       return { ...measured, note }
     }
     const { ours, theirs, note } =
