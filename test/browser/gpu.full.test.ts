@@ -30,5 +30,7 @@ test('Chromium: the gpu engine on WebGPU, WebGL 2 and WebAssembly', async t => {
   t.deepEqual(result.decoded, result.expected, `the tokens ${result.expected} of the wasm engine`)
   t.equal(result.submissions, result.expected.length, 'one submission a token')
   t.equal(result.readbacks, result.expected.length, 'and one readback')
+  const lost = 'EngineError: the WebGL context was lost; the engine is not usable any more, true'
+  t.deepEqual(result.lost, [[2, 2, 2], lost, lost, 0], 'a lost WebGL context is an error of reads and launches')
   t.end()
 })

@@ -9,6 +9,7 @@ import { presetConfig, presets } from '../../pipelines/presets.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { gpuEngine } from '../../src/engine/gpu/engine.ts'
 import { wasmEngine } from '../../src/engine/wasm/engine.ts'
+import { EngineError } from '../../src/errors.ts'
 import { initialize } from '../../src/initialize.ts'
 import { key } from '../../src/random.ts'
 import { tokens } from '../../src/tensor/tokens.ts'
@@ -60,13 +61,44 @@ const onMode = async (mode: keyof typeof RUNS): Promise<object> => {
   }
 }
 
+/** What a WebGL engine says whose context is lost, when it reads and at its next launch. */
+const lostContext = async (): Promise<readonly unknown[]> => {
+  const contexts: WebGL2RenderingContext[] = []
+  for (const { prototype } of [HTMLCanvasElement, OffscreenCanvas]) {
+    const getContext: unknown = Reflect.get(prototype, 'getContext')
+    if (typeof getContext !== 'function') continue
+    Reflect.set(prototype, 'getContext', function (this: unknown, ...options: readonly unknown[]) {
+      const context: unknown = Reflect.apply(getContext, this, options)
+      if (context instanceof WebGL2RenderingContext) contexts.push(context)
+      return context
+    })
+  }
+  const engine = gpuEngine({ mode: 'webgl2' })
+  const x = engine.allocate(3)
+  const launch = () => engine.primitives.fill(x, 2, 3)
+  launch()
+  const before = Array.from(await engine.read(x, 3))
+  for (const context of contexts) context.getExtension('WEBGL_lose_context')?.loseContext()
+  const said = async (body: () => unknown): Promise<string> => {
+    try {
+      return `none: ${await body()}`
+    } catch (error) {
+      return `${error}, ${error instanceof EngineError && !error.usable}`
+    }
+  }
+  const errors = [await said(() => engine.read(x, 3)), await said(launch)]
+  engine.free(x)
+  return [before, ...errors, engine.counter.allocated - engine.counter.freed]
+}
+
 const run = async (): Promise<object> => {
   const modes: Record<string, object> = {}
   for (const mode of ['webgpu', 'webgl2', 'webasm'] as const) modes[mode] = await onMode(mode)
   const engine = gpuEngine({ mode: 'webgpu' })
   const decoded = await decode(engine)
   const { submissions, readbacks } = engine.work
-  return { modes, decoded, expected: await decode(wasmEngine()), submissions, readbacks }
+  const lost = await lostContext()
+  return { modes, decoded, expected: await decode(wasmEngine()), submissions, readbacks, lost }
 }
 
 run().then(

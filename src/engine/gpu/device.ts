@@ -5,7 +5,8 @@
  * function through `toString()`, and tsx, minifiers and coverage tools all change what that returns; text stays as it was written.
  */
 import { GPU } from 'gpu.js'
-import { InputError } from '../../errors.ts'
+import { type EngineError, InputError } from '../../errors.ts'
+import { stopped } from './webgpu/message.ts'
 
 /** Modes. `gpu` lets gpu.js choose among its own that answer at once: WebGL where there is one, else `webasm`. */
 export type GpuMode = 'cpu' | 'webasm' | 'webgpu' | 'webgl2' | 'gpu'
@@ -112,6 +113,7 @@ export class Device {
   mode: string
   fallbackReason = ''
   readonly #gpu: GPU
+  #end: EngineError | null = null
 
   constructor(requested: Exclude<GpuMode, 'webgpu'>) {
     try {
@@ -180,7 +182,18 @@ export class Device {
 
   /** The numbers of a handle, on the host. */
   download(value: Handle, cells: number): Float32Array {
-    return value instanceof Float32Array ? value.slice(0, cells) : flatten(value.toArray(), cells).subarray(0, cells)
+    if (value instanceof Float32Array) return value.slice(0, cells)
+    const numbers = flatten(value.toArray(), cells).subarray(0, cells)
+    this.check()
+    return numbers
+  }
+
+  /** Throws where WebGL lost its context: it says nothing itself, and every texture reads as zeros from then on. */
+  check(): void {
+    const isLost = property(this.#gpu, 'context', 'isContextLost')
+    if (typeof isLost === 'function' && Reflect.apply(isLost, property(this.#gpu, 'context'), []) === true)
+      this.#end ??= stopped('the WebGL context was lost')
+    if (this.#end !== null) throw this.#end
   }
 
   destroy(): Promise<void> {

@@ -93,11 +93,13 @@ export const launcher = (
   return {
     quads: device.quads,
     launch: (out, key, grid, source, inputs, scalars = []) => {
+      device.check()
       const target = gpuStorage(out)
       const operands = inputs.map(input => (input instanceof Float32Array ? input : gpuStorage(input)))
       try {
         run(target, key, grid, source, operands, scalars)
       } catch (error) {
+        device.check()
         const message = error instanceof Error ? error.message : String(error)
         throw new KernelError(
           `gpu.js failed at the kernel '${key}' in mode '${device.mode}': ${message}. The engine is usable`,
