@@ -19,7 +19,7 @@ const PAGES = READ_BYTES / PAGE + 1
 const WARM_CALLS = 20_000
 const WARM_STEPS = 4096
 const COMPILE_MILLISECONDS = 100
-/** Memory gives half its rate for up to seconds, on some hosts, so measurements are spread over rounds with rests between them. */
+/** Memory gives half its rate for seconds, on some hosts, so measurements are spread over rounds with rests between them, and rows ask before and after. */
 const [ROUNDS, RUNS, REST] = [8, 5, 50] as const
 /** Words of the first page: a call's number, threads done with it, threads ready, the module, its function, its argument, and how often. */
 const [CALL, DONE, READY, MODULE, FUNCTION, ARGUMENT, TIMES, WORDS] = [0, 16, 32, 33, 34, 35, 36, 64] as const

@@ -118,7 +118,7 @@ export const conditions = ({
   [target, holds(target.replace(/^\w+ /, ''), target.startsWith('value') ? value : ratio)],
   ...further.map(
     ({ what, target, value }) =>
-      [`${what} ${target} (${value?.toFixed(2) ?? 'absent'})`, holds(target, value)] as const,
+      [`${what} ${target} (${value?.toFixed(3) ?? 'absent'})`, holds(target, value)] as const,
   ),
 ]
 

@@ -6,6 +6,7 @@ import { alternate, checkEqual, median } from './measure.ts'
 import { type GptTrainer, gptTrainer, THREADS } from './ours.ts'
 import { numberIn, numbersIn, type Peer } from './peer.ts'
 import { figure } from './results.ts'
+import { roofline } from './roofline.ts'
 import { lowerIsBetter, orReason, type Row } from './row.ts'
 import { type GptShape, gptWeights, writeWeights } from './weights.ts'
 import { whereTimeGoes } from './whereTimeGoes.ts'
@@ -64,6 +65,7 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
     const file = join(tools.cache, `${row.name}.safetensors`)
     const weights = gptWeights(shape)
     writeWeights(file, weights)
+    const before = await roofline(THREADS)
     const { x, y } = trainingBatches(shape, { steps, batch })
     const checked = trainingBatches(shape, { steps: CHECKED_STEPS, batch })
     const trainerOn = (engine: Engine) => gptTrainer(shape, weights, RATE, engine)
@@ -136,7 +138,7 @@ export const trainingRow = ({ shape, batch, steps, peerThreads, ...row }: Traini
     tools.say(`${row.name}: the other binary, one thread, kernel by kernel`)
     const plain = await beside({ threads: THREADS, relaxed: false })
     const alone = await beside({ threads: 1 })
-    const kernels = await whereTimeGoes(engine, { steps, threads: THREADS }, () => step(trainer))
+    const kernels = await whereTimeGoes(engine, { steps, before }, () => step(trainer))
     const javascript = [await besideJavascript('jax.mjs'), await besideJavascript('tfjsGpt.mjs')]
     trainer.close()
     engine.close()

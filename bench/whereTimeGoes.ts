@@ -2,22 +2,22 @@
 import type { Engine } from '../src/engine/engine.ts'
 import { kernelTimes } from './kernelTimes.ts'
 import { figure, percent } from './results.ts'
-import { roofline } from './roofline.ts'
+import { type Roofline, roofline } from './roofline.ts'
 
 /** Kinds bound by computing: the others are bound by the bytes that they read and write. */
 const COMPUTING: ReadonlySet<string> = new Set(['products', 'attention'])
 
-/** `work` takes `steps` steps on an engine of so many threads, and gives the milliseconds of one. */
+/** `work` takes `steps` steps on an engine and gives the milliseconds of one; `before` is a roofline of as many threads. */
 export const whereTimeGoes = async (
   engine: Engine,
-  { steps, threads }: { readonly steps: number; readonly threads: number },
+  { steps, before }: { readonly steps: number; readonly before: Roofline },
   work: () => Promise<number>,
 ) => {
   let step = 0
   const times = await kernelTimes(engine, async () => {
     step = await work()
   })
-  const { multiplyAdd, fused, read } = await roofline(threads)
+  const { threads, multiplyAdd, fused, read } = await roofline(before.threads, before)
   const ceiling = Math.max(multiplyAdd, fused ?? 0)
   const kinds = [...times]
     .filter(([, { milliseconds }]) => milliseconds > 0)

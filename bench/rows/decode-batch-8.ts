@@ -21,6 +21,7 @@ export const row: Row = {
   target: 'ratio >= 3',
   peer: '8 times one sequence, fluxion itself',
   run: async tools => {
+    const before = await roofline(THREADS)
     const weights = gpt2Weights()
     const decoder = batchDecoder(gpt2, weights)
     const together = decoder.decode(prompts, COUNT)
@@ -37,7 +38,7 @@ export const row: Row = {
     )
     decoder.close()
     const [value, peerValue] = [median(ours), median(theirs)]
-    const { multiplyAdd, fused, read } = await roofline(THREADS)
+    const { multiplyAdd, fused, read } = await roofline(THREADS, before)
     const bytes = gpt2BytesPerToken(weights)
     // A multiply and an add a weight and sequence.
     const computing = (2 * SEQUENCES * bytes) / Float32Array.BYTES_PER_ELEMENT / Math.max(multiplyAdd, fused ?? 0) / 1e6

@@ -55,6 +55,7 @@ export const row: Row = {
   peer: 'llama.cpp (node-llama-cpp), best of one or two threads',
   run: async tools => {
     const file = join(tools.cache, 'llama-q8.gguf')
+    const before = await roofline(THREADS)
     const weights = q8Weights()
     const bytes = bytesPerToken(weights)
     const peer = await orReason(tools.node('llama.mjs'))
@@ -83,7 +84,7 @@ export const row: Row = {
       }
       const value = median(beside?.ours ?? (await alternate(tools.pairs, ours, null, WARM_UP)).ours)
       const peerValue = beside === null ? null : median(beside.theirs)
-      const { read } = await roofline(THREADS)
+      const { read } = await roofline(THREADS, before)
       const floor = bytes / read / 1e6
       return {
         value,
