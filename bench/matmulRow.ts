@@ -69,8 +69,9 @@ export const matmulRow = (n: number): Row => ({
     for (const each of [matmul, plain]) each.release()
     const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs >= b.theirs ? a : b))
     const value = best?.ours ?? median(whole.ours)
-    const relaxed = { backend: engine.backend, rate: median(both.ours), ceiling: fused ?? multiplyAdd }
-    const simd = { backend: plainEngine.backend, rate: median(both.theirs), ceiling: multiplyAdd }
+    // The ceiling is a peak: so is what is held against it.
+    const relaxed = { backend: engine.backend, rate: Math.max(...both.ours), ceiling: fused ?? multiplyAdd }
+    const simd = { backend: plainEngine.backend, rate: Math.max(...both.theirs), ceiling: multiplyAdd }
     const binaries = relaxed.backend === simd.backend ? [simd] : [relaxed, simd]
     const shares = binaries.map(({ rate, ceiling }) => share(rate, ceiling))
     return {
@@ -83,7 +84,7 @@ export const matmulRow = (n: number): Row => ({
       note: [
         ...binaries.map(
           ({ backend, rate, ceiling }) =>
-            `${backend}: ${figure(rate)} GFLOP/s, ${percent(rate, ceiling)} of the ${figure(ceiling)} that its instructions reach`,
+            `${backend}: ${figure(rate)} GFLOP/s at best, ${percent(rate, ceiling)} of the ${figure(ceiling)} that its instructions reach`,
         ),
         `${figure(median(whole.ours))} GFLOP/s with each product read back, as the peers are timed`,
         ...measured.map(({ version, theirs }) => `${version}: ${figure(theirs)} GFLOP/s`),

@@ -31,6 +31,7 @@ export const row: Row = {
       readonly peer: string
       readonly threads: number
       readonly ours: number
+      readonly fastest: number
       readonly theirs: number
     }[] = []
     const checked: string[] = []
@@ -63,7 +64,10 @@ export const row: Row = {
         for (const threads of [1, 2]) {
           await load(threads)
           const pairs = await alternate(tools.pairs, ours, theirs)
-          measured.push({ peer: peer.version, threads, ours: median(pairs.ours), theirs: median(pairs.theirs) })
+          measured.push({
+            ...{ peer: peer.version, threads, ours: median(pairs.ours), theirs: median(pairs.theirs) },
+            fastest: Math.min(...pairs.ours),
+          })
           peak = await roofline(THREADS, peak)
         }
         peer.stop()
@@ -73,7 +77,8 @@ export const row: Row = {
       const peerValue = best?.theirs ?? null
       const { read } = peak
       const floor = gpt2BytesPerToken(weights) / read / 1e6
-      const rate = gpt2BytesPerToken(weights) / value / 1e6
+      // What two threads read is a peak: so is what is held against it.
+      const rate = gpt2BytesPerToken(weights) / Math.min(value, ...measured.map(({ fastest }) => fastest)) / 1e6
       return {
         value,
         peerValue,
@@ -86,7 +91,7 @@ export const row: Row = {
           ...checked,
           ...measured.map(one => `${one.peer}, threads ${one.threads}: ${figure(one.theirs)} ms`),
           `each run is ${COUNT} tokens after ${prompt.length}`,
-          `ours reads ${figure(rate)} GB/s, ${percent(rate, read)} of the ${figure(read)} GB/s that two threads read at best, before or between: floor ${figure(floor)} ms`,
+          `ours reads ${figure(rate)} GB/s at best, ${percent(rate, read)} of the ${figure(read)} GB/s that two threads read at best, before or between: floor ${figure(floor)} ms`,
         ].join('; '),
         details: { read, floor, bytesPerToken: gpt2BytesPerToken(weights), rate, readShare: rate / read },
       }
