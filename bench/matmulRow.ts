@@ -9,8 +9,8 @@ import { gigaflops, matmulOf, squareOf, timesOf } from './matmul.ts'
 import { alternate, checkEqual, median } from './measure.ts'
 import { benchEngine } from './ours.ts'
 import { numberIn, numbersIn } from './peer.ts'
-import { figure, percent, share } from './results.ts'
-import { roofline } from './roofline.ts'
+import { figure } from './results.ts'
+import { multiplyAddNow } from './roofline.ts'
 import { higherIsBetter, orReason, type Row } from './row.ts'
 
 const THREADS = 1
@@ -58,42 +58,54 @@ export const matmulRow = (n: number): Row => ({
     const plainEngine = wasmEngine({ threads: THREADS, relaxed: false })
     const plain = matmulOf(plainEngine, n, x, y)
     checkEqual('last row of the other binary', last, plain.once().slice(-n), 1e-4)
-    const before = await roofline(THREADS)
-    const both = await alternate(
-      tools.pairs,
-      () => gigaflops(n, matmul.milliseconds(times)),
-      () => gigaflops(n, plain.milliseconds(times)),
-    )
-    const { multiplyAdd, fused } = await roofline(THREADS, before)
+    /** In turn with what this thread can compute at that moment: processors' rates swing. */
+    const beside = async (of: typeof matmul, ceiling: (() => number) | null) => {
+      if (ceiling === null) return null
+      const { ours: rates, theirs: ceilings } = await alternate(
+        tools.pairs,
+        () => gigaflops(n, of.milliseconds(times)),
+        ceiling,
+      )
+      return {
+        rate: median(rates),
+        ceiling: median(ceilings),
+        share: median(rates.map((rate, i) => rate / ceilings[i])),
+      }
+    }
+    const fusing = engine.backend !== plainEngine.backend
+    const relaxed = await beside(matmul, fusing ? await multiplyAddNow(true) : null)
+    const simd = await beside(plain, await multiplyAddNow(false))
     const whole = await alternate(tools.pairs, ours, null)
     for (const each of [matmul, plain]) each.release()
     const best = measured.length === 0 ? null : measured.reduce((a, b) => (a.theirs >= b.theirs ? a : b))
     const value = best?.ours ?? median(whole.ours)
-    // The ceiling is a peak: so is what is held against it.
-    const relaxed = { backend: engine.backend, rate: Math.max(...both.ours), ceiling: fused ?? multiplyAdd }
-    const simd = { backend: plainEngine.backend, rate: Math.max(...both.theirs), ceiling: multiplyAdd }
-    const binaries = relaxed.backend === simd.backend ? [simd] : [relaxed, simd]
-    const shares = binaries.map(({ rate, ceiling }) => share(rate, ceiling))
+    const binaries = [
+      { backend: engine.backend, of: relaxed },
+      { backend: plainEngine.backend, of: simd },
+    ].flatMap(({ backend, of }) => (of === null ? [] : [{ backend, ...of }]))
     return {
       value,
       peerValue: best?.theirs ?? null,
       ratio: higherIsBetter(value, best?.theirs ?? null),
-      further: { [SHARE]: shares.reduce((a, b) => (a === null || b === null ? null : Math.min(a, b))) },
+      further: { [SHARE]: Math.min(...binaries.map(({ share }) => share)) },
       threads: THREADS,
       runs: tools.pairs,
       note: [
         ...binaries.map(
-          ({ backend, rate, ceiling }) =>
-            `${backend}: ${figure(rate)} GFLOP/s at best, ${percent(rate, ceiling)} of the ${figure(ceiling)} that its instructions reach`,
+          ({ backend, rate, ceiling, share }) =>
+            `${backend}: ${figure(rate)} GFLOP/s, ${(100 * share).toFixed(0)} % of the ${figure(ceiling)} that its instructions reach, measured in turn`,
         ),
         `${figure(median(whole.ours))} GFLOP/s with each product read back, as the peers are timed`,
         ...measured.map(({ version, theirs }) => `${version}: ${figure(theirs)} GFLOP/s`),
         ...reasons,
       ].join('; '),
       details: {
-        multiplyAdd,
-        fused: fused ?? 'no relaxed SIMD',
-        ...Object.fromEntries(binaries.map(({ backend, rate }) => [backend, rate])),
+        ...Object.fromEntries(
+          binaries.flatMap(({ backend, rate, ceiling }) => [
+            [backend, rate],
+            [`${backend}, ceiling`, ceiling],
+          ]),
+        ),
       },
     }
   },

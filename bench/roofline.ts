@@ -94,6 +94,25 @@ export interface Roofline {
   readonly read: number
 }
 
+/** Runs of one thread's measurement: about as long as one of a row. */
+const LONG = 10
+
+/** GFLOP/s of one thread's multiply-adds from registers now, fused or not, for rows that hold themselves against it in turn; null without relaxed SIMD. */
+export const multiplyAddNow = async (fusing: boolean): Promise<(() => number) | null> => {
+  const module = compiled(fusing ? fused : separate)
+  if (module === null) return null
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true })
+  const { compute } = new WebAssembly.Instance(module, { env: { memory } }).exports
+  if (typeof compute !== 'function') throw new TypeError('the roofline module exports no compute')
+  for (let i = 0; i < WARM_CALLS; i++) compute(0, WARM_STEPS)
+  await setTimeout(COMPILE_MILLISECONDS)
+  return () => {
+    const start = performance.now()
+    for (let i = 0; i < LONG; i++) compute(0, STEPS)
+    return (LONG * 2 * LANES * CHAINS * STEPS) / (performance.now() - start) / 1e6
+  }
+}
+
 /** Of so many threads together, of which the caller is one: the best of this measurement and one before. */
 export const roofline = async (threads = 1, before: Roofline | null = null): Promise<Roofline> => {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true })
